@@ -1,0 +1,1 @@
+"""The bars, measured: one module a suite, run by `twin bench SUITE`."""

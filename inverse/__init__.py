@@ -1,0 +1,1 @@
+"""Learning: from an ECG and a heart to what they say about the myocardium."""

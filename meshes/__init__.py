@@ -1,0 +1,1 @@
+"""Anatomy: hearts, torsos and atria; make, read, check, coordinates, fibres."""

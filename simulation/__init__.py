@@ -1,0 +1,1 @@
+"""Physics: activation, repolarisation, lead fields, the ECG, infarcts and cohorts."""

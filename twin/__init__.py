@@ -1,0 +1,36 @@
+"""A cardiac digital twin: hearts, activation, the ECG, and what an ECG says about the heart.
+
+Everything a user needs is here by name; each is imported when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twin.meshes.errors import InputError as InputError
+    from twin.meshes.errors import TwinError as TwinError
+    from twin.meshes.heart import Boundary as Boundary
+    from twin.meshes.heart import Heart as Heart
+
+_HOME = {
+    "Boundary": "twin.meshes.heart",
+    "Heart": "twin.meshes.heart",
+    "InputError": "twin.meshes.errors",
+    "TwinError": "twin.meshes.errors",
+}
+
+__all__ = list(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("twin")
+    if name not in _HOME:
+        raise AttributeError(f"module 'twin' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOME, "__version__"])

@@ -1,0 +1,5 @@
+"""`twin bench`."""
+
+
+def bench() -> None:
+    """."""

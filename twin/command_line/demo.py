@@ -1,0 +1,5 @@
+"""`twin demo`."""
+
+
+def demo() -> None:
+    """."""

@@ -1,0 +1,5 @@
+"""`twin doctor`."""
+
+
+def doctor() -> None:
+    """."""
