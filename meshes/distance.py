@@ -1,0 +1,206 @@
+"""The signed distance of a closed triangle surface."""
+
+from functools import cached_property
+
+import numpy as np
+import pyvista
+from jaxtyping import Float, Int
+from pykdtree.kdtree import KDTree
+
+from twin.meshes.errors import InputError
+from twin.meshes.surface import Surface
+
+CANDIDATES = 6
+
+
+class SurfaceSolid:
+    """What one closed triangle surface encloses.
+
+    Pieces that share their rims (epicardium and two endocardia) are one surface: points that
+    coincide are merged and the triangles turned to face outwards.
+    """
+
+    def __init__(self, surface: Surface) -> None:
+        self.surface = close(surface)
+
+    @property
+    def bounds(self) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+        return self.surface.points.min(axis=0), self.surface.points.max(axis=0)
+
+    def distance(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        """Signed mm, negative inside."""
+        triangle, weights = self._nearest(points)
+        offset = points - np.einsum("nk,nkd->nd", weights, self.surface.corners[triangle])
+        outwards = self._pseudonormals(triangle, weights)
+        sign = np.where(np.einsum("nd,nd->n", offset, outwards) < 0, -1.0, 1.0)
+        return sign * np.linalg.norm(offset, axis=1)
+
+    def label(self, points: Float[np.ndarray, "points 3"]) -> Int[np.ndarray, " points"]:
+        """Label of the nearest triangle; 0 where the surface carries none."""
+        if self.surface.labels is None:
+            return np.zeros(len(points), np.int8)
+        return self.surface.labels[self._nearest(points)[0]].astype(np.int8)
+
+    def _nearest(self, points):
+        """Nearest triangle of each point and the weights of its corners in the nearest point."""
+        _, sample = self._tree.query(np.asarray(points, np.float64), k=CANDIDATES)
+        candidates = self._triangle_of_sample[sample]
+        rows = np.repeat(np.asarray(points, np.float64), CANDIDATES, axis=0)
+        weights = closest_weights(rows, *np.moveaxis(self.surface.corners[candidates.ravel()], 1, 0))
+        closest = np.einsum("nk,nkd->nd", weights, self.surface.corners[candidates.ravel()])
+        distance = np.linalg.norm(rows - closest, axis=1).reshape(-1, CANDIDATES)
+        best = distance.argmin(axis=1)
+        row = np.arange(len(points))
+        return candidates[row, best], weights.reshape(-1, CANDIDATES, 3)[row, best]
+
+    def _pseudonormals(self, triangle, weights):
+        """Normal of the face, edge or corner on which the nearest point lies.
+
+        Angle-weighted at corners: the sign is then exact (Bærentzen and Aanæs 2005).
+        """
+        face, edge, corner = self._normals
+        on = weights > 1e-9
+        count = on.sum(axis=1)
+        normals = face[triangle]
+        at_edge = np.flatnonzero(count == 2)
+        normals[at_edge] = edge[triangle[at_edge], np.argmin(on[at_edge], axis=1)]
+        at_corner = np.flatnonzero(count == 1)
+        vertex = self.surface.triangles[triangle[at_corner], np.argmax(on[at_corner], axis=1)]
+        normals[at_corner] = corner[vertex]
+        return normals
+
+    @cached_property
+    def _normals(self):
+        """Unit normals of faces, of the edge opposite each corner, and angle-weighted of corners."""
+        triangles, corners = self.surface.triangles, self.surface.corners
+        face = self.surface.area_vectors
+        face = face / np.maximum(np.linalg.norm(face, axis=1, keepdims=True), 1e-300)
+        opposite = triangles[:, [[1, 2], [2, 0], [0, 1]]].reshape(-1, 2)
+        _, index = np.unique(np.sort(opposite, axis=1), axis=0, return_inverse=True)
+        edge = _scatter(index.reshape(-1), np.repeat(face, 3, axis=0))[index.reshape(-1)]
+        to_next = np.roll(corners, -1, axis=1) - corners
+        to_last = np.roll(corners, 1, axis=1) - corners
+        length = np.linalg.norm(to_next, axis=2) * np.linalg.norm(to_last, axis=2)
+        cosine = np.einsum("nkd,nkd->nk", to_next, to_last) / np.maximum(length, 1e-300)
+        angle = np.arccos(np.clip(cosine, -1, 1))
+        weighted = (angle[:, :, None] * face[:, None]).reshape(-1, 3)
+        return face, edge.reshape(-1, 3, 3), _scatter(triangles.ravel(), weighted)
+
+    @cached_property
+    def _samples(self):
+        """Points spread over the triangles, none farther from the next than an average edge."""
+        corners = self.surface.corners
+        edges = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
+        pieces = np.maximum(1, np.ceil(edges.max(axis=1) / np.median(edges))).astype(int)
+        points, owners = [], []
+        for count in np.unique(pieces):
+            owner = np.flatnonzero(pieces == count)
+            weights = _spread(int(count))
+            points.append(np.einsum("sk,nkd->nsd", weights, corners[owner]).reshape(-1, 3))
+            owners.append(np.repeat(owner, len(weights)))
+        return np.concatenate(points), np.concatenate(owners)
+
+    @cached_property
+    def _tree(self):
+        return KDTree(np.ascontiguousarray(self._samples[0]))
+
+    @property
+    def _triangle_of_sample(self):
+        return self._samples[1]
+
+
+def close(surface: Surface) -> Surface:
+    """The surface with coinciding points merged and all triangles facing outwards.
+
+    An `InputError` where it does not close.
+    """
+    points, triangles, labels = _weld(surface)
+    corner_pairs = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    _, uses = np.unique(corner_pairs, axis=0, return_counts=True)
+    if len(triangles) == 0 or (uses % 2).any():
+        raise InputError(
+            f"surface: {int((uses % 2).sum()):,} of its {len(uses):,} edges are open, expected a "
+            "closed surface; close its holes, or give all pieces that close the wall together"
+        )
+    return Surface(points, _outwards(points, triangles), labels, remarks=surface.remarks)
+
+
+def _weld(surface):
+    size = np.ptp(surface.points, axis=0).max()
+    _, first, same = np.unique(
+        np.round(surface.points / (1e-6 * size)).astype(np.int64),
+        axis=0,
+        return_index=True,
+        return_inverse=True,
+    )
+    triangles = same.reshape(-1)[surface.triangles]
+    a, b, c = triangles.T
+    kept = (a != b) & (b != c) & (c != a)
+    labels = None if surface.labels is None else np.asarray(surface.labels)[kept]
+    return surface.points[first].astype(np.float64), triangles[kept], labels
+
+
+def _outwards(points, triangles):
+    mesh = pyvista.PolyData.from_regular_faces(points, triangles).compute_normals(
+        cell_normals=True,
+        point_normals=False,
+        split_vertices=False,
+        consistent_normals=True,
+        auto_orient_normals=True,
+    )
+    turned = mesh.regular_faces.astype(np.int64)
+    return turned if Surface(points, turned).enclosed_volume > 0 else turned[:, ::-1]
+
+
+def closest_weights(
+    point: Float[np.ndarray, "n 3"],
+    a: Float[np.ndarray, "n 3"],
+    b: Float[np.ndarray, "n 3"],
+    c: Float[np.ndarray, "n 3"],
+) -> Float[np.ndarray, "n 3"]:
+    """Barycentric weights of the point of each triangle nearest to each point.
+
+    Ericson, Real-Time Collision Detection, 5.1.5.
+    """
+    ab, ac = b - a, c - a
+    d1, d2 = _dot(ab, point - a), _dot(ac, point - a)
+    d3, d4 = _dot(ab, point - b), _dot(ac, point - b)
+    d5, d6 = _dot(ab, point - c), _dot(ac, point - c)
+    va, vb, vc = d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2
+    zero, one = np.zeros_like(d1), np.ones_like(d1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        on_ab, on_ac = d1 / (d1 - d3), d2 / (d2 - d6)
+        on_bc = (d4 - d3) / ((d4 - d3) + (d5 - d6))
+        total = va + vb + vc
+        v, w = vb / total, vc / total
+    cases = [
+        ((d1 <= 0) & (d2 <= 0), zero, zero),
+        ((d3 >= 0) & (d4 <= d3), one, zero),
+        ((d6 >= 0) & (d5 <= d6), zero, one),
+        ((vc <= 0) & (d1 >= 0) & (d3 <= 0), on_ab, zero),
+        ((vb <= 0) & (d2 >= 0) & (d6 <= 0), zero, on_ac),
+        ((va <= 0) & (d4 >= d3) & (d5 >= d6), 1 - on_bc, on_bc),
+    ]
+    where = [case[0] for case in cases]
+    v = np.select(where, [case[1] for case in cases], v)
+    w = np.select(where, [case[2] for case in cases], w)
+    return np.stack([1 - v - w, v, w], axis=1)
+
+
+def _dot(a, b):
+    return np.einsum("nd,nd->n", a, b)
+
+
+def _scatter(index, values):
+    """Sum of the rows of `values` that share an index."""
+    return np.stack([np.bincount(index, values[:, axis]) for axis in range(3)], axis=1)
+
+
+def _spread(count):
+    """Barycentric weights of the centroids of the count^2 equal parts of a triangle."""
+    i, j = np.divmod(np.arange(count * count), count)
+    up = i + j < count
+    third = np.where(up, 1 / 3, -1 / 3)
+    u = np.where(up, i, count - i) / count + third / count
+    v = np.where(up, j, count - j) / count + third / count
+    return np.stack([1 - u - v, u, v], axis=1)
