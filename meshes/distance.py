@@ -46,7 +46,9 @@ class SurfaceSolid:
         _, sample = self._tree.query(np.asarray(points, np.float64), k=CANDIDATES)
         candidates = self._triangle_of_sample[sample]
         rows = np.repeat(np.asarray(points, np.float64), CANDIDATES, axis=0)
-        weights = closest_weights(rows, *np.moveaxis(self.surface.corners[candidates.ravel()], 1, 0))
+        weights = closest_weights(
+            rows, *np.moveaxis(self.surface.corners[candidates.ravel()], 1, 0)
+        )
         closest = np.einsum("nk,nkd->nd", weights, self.surface.corners[candidates.ravel()])
         distance = np.linalg.norm(rows - closest, axis=1).reshape(-1, CANDIDATES)
         best = distance.argmin(axis=1)
