@@ -1,0 +1,140 @@
+"""VTK's own files (.vtu, .vtp, .vtk) and the surfaces VTK reads (.ply, .obj), by pyvista.
+
+A heart's .vtu holds the tetrahedra first and then the boundary triangles, in one unstructured
+grid that ParaView opens as it is.
+"""
+
+import mmap
+import re
+from pathlib import Path
+
+import numpy as np
+import pyvista
+
+from twin.meshes.errors import InputError
+from twin.meshes.formats.grid import Grid, grid_from_cells, numeric
+from twin.meshes.formats.text import refuse_entities
+
+BEGINNINGS = {
+    ".vtu": rb"\s*<",
+    ".vtp": rb"\s*<",
+    ".vtk": rb"# vtk DataFile",
+    ".ply": rb"ply\s",
+    ".obj": rb"(\s*([#vogfsl]|vn|vt|vp|mtllib|usemtl)\b)",
+}
+"""What an honest file of each kind starts with."""
+
+COUNTS = re.compile(
+    rb'(?:NumberOf\w+="|^(?:POINTS|CELLS|CELL_TYPES|POLYGONS|CELL_DATA|POINT_DATA) +'
+    rb"|^element +\w+ +)(-?\d+)",
+    re.MULTILINE,
+)
+DENSEST = 100
+"""Rows that a byte of a file can hold at most: zlib packs 1000 zeros, a row has a dozen bytes."""
+
+
+def parse(path: str) -> Grid:
+    """The mesh in a .vtu, .vtp, .vtk, .ply or .obj."""
+    ending = Path(path).suffix.lower()
+    _examine(Path(path), ending)
+    with pyvista.VtkErrorCatcher(send_to_logging=False) as catcher:
+        mesh = pyvista.read(path)
+    if catcher.error_events:
+        complaint = " ".join(str(catcher.error_events[0].alert).split())[:160]
+        raise InputError(f"VTK could not read it whole: {complaint}")
+    if isinstance(mesh, pyvista.PolyData):
+        mesh = _triangles_only(mesh)
+    if not isinstance(mesh, pyvista.UnstructuredGrid):
+        raise InputError(
+            f"it holds {type(mesh).__name__}, expected an unstructured grid or a surface"
+        )
+    return _grid(mesh, merge=ending in (".ply", ".obj"))
+
+
+def _examine(path: Path, ending: str) -> None:
+    """Refuse what is not of this kind, or declares more than it can hold, before VTK sees it."""
+    size = path.stat().st_size
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if not re.match(BEGINNINGS[ending], content):
+            raise InputError(f"it does not start like a {ending} file; is the ending right?")
+        if ending in (".vtu", ".vtp"):
+            refuse_entities(content)
+        for count in COUNTS.findall(content):
+            if not 0 <= int(count) <= DENSEST * size:
+                raise InputError(f"it declares a count of {int(count):,} but has {size:,} bytes")
+
+
+def _triangles_only(surface: pyvista.PolyData) -> pyvista.UnstructuredGrid:
+    faces = pyvista.PolyData(surface.points, faces=surface.GetPolys())
+    faces.point_data.update(surface.point_data)
+    other = surface.n_verts + surface.n_lines
+    for name, values in surface.cell_data.items():
+        if surface.n_strips == 0:
+            faces.cell_data[name] = values[other:]
+    for name in surface.field_data:
+        faces.field_data[name] = surface.field_data[name]
+    return faces.triangulate().cast_to_unstructured_grid()
+
+
+def _grid(mesh: pyvista.UnstructuredGrid, merge: bool) -> Grid:
+    notes = {
+        name: str(values[0])
+        for name, values in mesh.field_data.items()
+        if values.dtype.kind in "US" and len(values)
+    }
+    grid = grid_from_cells(
+        np.asarray(mesh.points),
+        np.asarray(mesh.cell_connectivity),
+        np.asarray(mesh.offset),
+        np.asarray(mesh.celltypes),
+        _numeric_fields(mesh.cell_data, mesh.n_cells),
+        point_fields=_numeric_fields(mesh.point_data, mesh.n_points),
+        notes=notes,
+    )
+    return merge_coincident(grid) if merge else grid
+
+
+def _numeric_fields(data, count: int) -> dict[str, np.ndarray]:
+    arrays = {name: np.asarray(values) for name, values in data.items()}
+    return {name: values for name, values in arrays.items() if numeric(values, count)}
+
+
+def merge_coincident(grid: Grid) -> Grid:
+    """One point where the file has several in one place, as .stl, .ply and .obj often do."""
+    _, first, place = np.unique(grid.points, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(grid.points):
+        return grid
+    rank = np.argsort(np.argsort(first))
+    first = np.sort(first)
+    return Grid(
+        grid.points[first],
+        triangles=rank[place.ravel()][grid.triangles],
+        point_fields={name: values[first] for name, values in grid.point_fields.items()},
+        triangle_fields=grid.triangle_fields,
+        notes=grid.notes,
+        remarks=(*grid.remarks, f"{len(grid.points) - len(first):,} coincident points merged"),
+    )
+
+
+def write(grid: Grid, path: Path) -> None:
+    """A .vtu of everything, or a .vtp of the boundary with its labels and nodal fields."""
+    mesh = _surface_mesh(grid) if path.suffix.lower() == ".vtp" else _volume_mesh(grid)
+    for name, text in grid.notes.items():
+        mesh.field_data[name] = [text]
+    mesh.save(path)
+
+
+def _volume_mesh(grid: Grid) -> pyvista.UnstructuredGrid:
+    nodes, offsets, kinds = grid.cell_layout
+    mesh = pyvista.UnstructuredGrid(pyvista.CellArray.from_arrays(offsets, nodes), kinds, grid.points)
+    mesh.point_data.update(dict(grid.point_fields))
+    mesh.cell_data.update(grid.cell_fields)
+    return mesh
+
+
+def _surface_mesh(grid: Grid) -> pyvista.PolyData:
+    nodes, triangles = np.unique(grid.triangles, return_inverse=True)
+    mesh = pyvista.PolyData.from_regular_faces(grid.points[nodes], triangles.reshape(-1, 3))
+    mesh.point_data.update({name: values[nodes] for name, values in grid.point_fields.items()})
+    mesh.cell_data.update(dict(grid.triangle_fields))
+    return mesh
