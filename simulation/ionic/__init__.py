@@ -1,0 +1,1 @@
+"""Cell models: one a file, all with the signature of `cell.CellModel`."""
