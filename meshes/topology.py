@@ -60,16 +60,33 @@ def face_neighbours(tetrahedra: Int[np.ndarray, "tets 4"]) -> Int[np.ndarray, "t
     return neighbours.reshape(-1, 4)
 
 
+def shared_faces(
+    tetrahedra: Int[np.ndarray, "tets 4"],
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Pairs of equal rows of `tetrahedron_faces`; a face of three tetrahedra makes two pairs.
+
+    The pairs of one face follow each other and form a chain.
+    """
+    return _links(np.sort(tetrahedron_faces(tetrahedra), axis=1))
+
+
+def shared_edges(
+    triangles: Int[np.ndarray, "faces 3"],
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Pairs of rows of `triangle_edges` that are equal up to direction, chained likewise."""
+    return _links(np.sort(triangle_edges(triangles), axis=1))
+
+
 def connected_components(tetrahedra: Int[np.ndarray, "tets 4"]) -> Int[np.ndarray, " tets"]:
     """The component of each tetrahedron, linked through shared faces; 0 is the largest."""
-    one, other = _links(np.sort(tetrahedron_faces(tetrahedra), axis=1))
-    return _label_components(one // 4, other // 4, len(tetrahedra))
+    one, other = shared_faces(tetrahedra)
+    return label_components(one // 4, other // 4, len(tetrahedra))
 
 
 def surface_components(triangles: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, " faces"]:
     """The component of each triangle, linked through shared edges; 0 is the largest."""
-    one, other = _links(np.sort(triangle_edges(triangles), axis=1))
-    return _label_components(one // 3, other // 3, len(triangles))
+    one, other = shared_edges(triangles)
+    return label_components(one // 3, other // 3, len(triangles))
 
 
 def triangle_edges(triangles: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, "edges 2"]:
@@ -94,14 +111,14 @@ def non_manifold_edges(triangles: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray,
 def non_manifold_nodes(triangles: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, " nodes"]:
     """The nodes that join several fans of triangles which no edge at the node connects."""
     edges = triangle_edges(triangles)
-    one, other = _links(np.sort(edges, axis=1))
+    one, other = shared_edges(triangles)
     # Corners of triangles are the vertices of the graph: corner 3f + i is triangles[f, i], and
     # edge 3f + i runs from it to the next corner of the same triangle.
     following = np.arange(len(edges)) + np.tile([1, 1, -2], len(triangles))
     same_direction = edges[one, 0] == edges[other, 0]
     start = np.where(same_direction, other, following[other])
     end = np.where(same_direction, following[other], other)
-    fans = _label_components(
+    fans = label_components(
         np.concatenate([one, following[one]]), np.concatenate([start, end]), len(edges)
     )
     node_of_fan = np.unique(np.column_stack([fans, triangles.ravel()]), axis=0)[:, 1]
@@ -132,7 +149,7 @@ def _links(rows):
     return order[equal], order[equal + 1]
 
 
-def _label_components(one, other, count):
+def label_components(one, other, count):
     """Connected components of a graph of `count` vertices, numbered from the largest down."""
     graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(count, count))
     labels = csgraph.connected_components(graph, directed=False)[1]
