@@ -1,0 +1,127 @@
+"""The truncated ellipsoid of Land et al. 2015, a left ventricle whose coordinates are known exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import Delaunay
+
+from twin.meshes.heart import Boundary, signed_volumes
+from twin.meshes.topology import boundary_triangles
+from twin.meshes.volume import Volume
+
+
+@dataclass(frozen=True)
+class TruncatedEllipsoid:
+    """Wall between two ellipsoids of revolution about z, cut off at z = `base`; apex downwards. mm.
+
+    The point at depth t, polar angle u from the apex and azimuth v is
+    (r_s(t) sin u cos v, r_s(t) sin u sin v, -r_l(t) cos u), with r_s = short + wall t and
+    r_l = long + wall t. Land et al., Proc. R. Soc. A 471:20150641 (2015), problems 2 and 3, three
+    times as large: the size of a human left ventricle.
+    """
+
+    short: float = 21.0
+    long: float = 51.0
+    wall: float = 9.0
+    base: float = 15.0
+
+    def volume(self, layers: int) -> Volume:
+        """Prisms over a disc of triangles, three tetrahedra each; `layers` through the wall."""
+        rings = round(layers * 6.5)
+        disc, triangles = _disc(rings)
+        depth = np.linspace(0, 1, layers + 1)
+        radius = np.linalg.norm(disc, axis=1)
+        azimuth = np.arctan2(disc[:, 1], disc[:, 0])
+        polar = radius * np.arccos(-self.base / (self.long + self.wall * depth[:, None]))
+        t = np.broadcast_to(depth[:, None], polar.shape)
+        points = self.point(t, polar, azimuth).reshape(-1, 3)
+        tetrahedra = _split_prisms(triangles, len(disc), layers)
+        inverted = signed_volumes(points, tetrahedra) < 0
+        tetrahedra[inverted] = tetrahedra[inverted][:, [1, 0, 2, 3]]
+        faces = boundary_triangles(tetrahedra)
+        layer = faces // len(disc)
+        labels = np.full(len(faces), Boundary.BASE, np.int8)
+        labels[(layer == 0).all(axis=1)] = Boundary.LV_ENDOCARDIUM
+        labels[(layer == layers).all(axis=1)] = Boundary.EPICARDIUM
+        return Volume(points, tetrahedra, faces, labels)
+
+    def point(self, depth, polar, azimuth) -> Float[np.ndarray, "... 3"]:
+        short, long = self.short + self.wall * depth, self.long + self.wall * depth
+        ring = short * np.sin(polar)
+        return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), -long * np.cos(polar)], -1)
+
+    def depth(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        """The transmural coordinate t, by Newton's method."""
+        ring, z = np.hypot(points[:, 0], points[:, 1]), points[:, 2]
+        t = np.full(len(points), 0.5)
+        for _ in range(60):
+            short, long = self.short + self.wall * t, self.long + self.wall * t
+            excess = (ring / short) ** 2 + (z / long) ** 2 - 1
+            slope = -2 * self.wall * (ring**2 / short**3 + z**2 / long**3)
+            t = t - excess / slope
+        return t
+
+    def polar(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        t = self.depth(points)
+        return np.arctan2(
+            np.hypot(points[:, 0], points[:, 1]) / (self.short + self.wall * t),
+            -points[:, 2] / (self.long + self.wall * t),
+        )
+
+    def apicobasal(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        """Arc length from the apex at the same depth and azimuth, over that of the whole meridian."""
+        t, polar = self.depth(points), self.polar(points)
+        whole = np.arccos(-self.base / (self.long + self.wall * t))
+        return self._meridian(t, polar) / self._meridian(t, whole)
+
+    def _meridian(self, t, polar):
+        nodes, weights = np.polynomial.legendre.leggauss(24)
+        angles = polar[:, None] * (nodes + 1) / 2
+        short, long = (self.short + self.wall * t)[:, None], (self.long + self.wall * t)[:, None]
+        speed = np.hypot(short * np.cos(angles), long * np.sin(angles))
+        return (speed * weights).sum(axis=1) * polar / 2
+
+    def axes(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3 3"]:
+        """Rows: circumferential, longitudinal (apex to base), transmural (outwards), unit vectors."""
+        t, polar = self.depth(points), self.polar(points)
+        azimuth = np.arctan2(points[:, 1], points[:, 0])
+        short, long = self.short + self.wall * t, self.long + self.wall * t
+        circumferential = np.stack([-np.sin(azimuth), np.cos(azimuth), 0 * azimuth], -1)
+        longitudinal = np.stack(
+            [
+                short * np.cos(polar) * np.cos(azimuth),
+                short * np.cos(polar) * np.sin(azimuth),
+                long * np.sin(polar),
+            ],
+            -1,
+        )
+        longitudinal /= np.linalg.norm(longitudinal, axis=1, keepdims=True)
+        outward = np.cross(circumferential, longitudinal)
+        return np.stack([circumferential, longitudinal, outward], axis=1)
+
+
+def _disc(rings: int):
+    """A unit disc of concentric rings, six more nodes on each; symmetric, no node more than once."""
+    points = [np.zeros((1, 2))]
+    for ring in range(1, rings + 1):
+        angle = 2 * np.pi * np.arange(6 * ring) / (6 * ring)
+        points.append(ring / rings * np.column_stack([np.cos(angle), np.sin(angle)]))
+    nodes = np.concatenate(points)
+    triangles = Delaunay(nodes).simplices
+    first, second = nodes[triangles[:, 1:]].transpose(1, 0, 2) - nodes[triangles[:, 0]]
+    return nodes, triangles[np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) > 1e-9]
+
+
+def _split_prisms(triangles, nodes: int, layers: int):
+    """Split every prism along diagonals that leave the lower node number, so that neighbours agree."""
+    corners = np.sort(triangles, axis=1)
+    tetrahedra = []
+    for layer in range(layers):
+        low, high = corners + layer * nodes, corners + (layer + 1) * nodes
+        tetrahedra += [
+            np.c_[low[:, 0], low[:, 1], low[:, 2], high[:, 2]],
+            np.c_[low[:, 0], low[:, 1], high[:, 2], high[:, 1]],
+            np.c_[low[:, 0], high[:, 1], high[:, 2], high[:, 0]],
+        ]
+    return np.concatenate(tetrahedra)
