@@ -25,6 +25,7 @@ from twin.meshes.implicit import (
     grown,
     intersection,
     normalise,
+    normalise_blend,
     outside,
     refine,
     swollen,
@@ -143,7 +144,7 @@ class AnatomySolid:
         both = Level(shape.value - thickness.value, shape.gradient - thickness.gradient)
         lv_inner = swollen(self._left(self._lv_inner, points), both)
         right = refine(self._right, points)
-        rv_inner = normalise(intersection(right, outside(lv_outer), INSERTION_RADIUS))
+        rv_inner = normalise_blend(intersection(right, outside(lv_outer), INSERTION_RADIUS))
         rv_outer = grown(right, self.anatomy.rv_wall_thickness)
         return Walls(lv_inner, lv_outer, rv_inner, rv_outer, self._base(points))
 
@@ -158,7 +159,7 @@ class AnatomySolid:
         for start in range(0, len(points), CHUNK):
             part = slice(start, start + CHUNK)
             walls = self.walls(np.ascontiguousarray(self.to_heart(points[part])))
-            outer = normalise(union(walls.lv_outer, walls.rv_outer, GROOVE_RADIUS))
+            outer = normalise_blend(union(walls.lv_outer, walls.rv_outer, GROOVE_RADIUS))
             yield (
                 part,
                 np.array(
@@ -175,7 +176,7 @@ class AnatomySolid:
         level = ellipsoid.shape(points)
         if self.anatomy.septal_flattening == 0:
             return level
-        return normalise(intersection(level, ellipsoid.septum(points), self.anatomy.outer_radius))
+        return normalise_blend(intersection(level, ellipsoid.septum(points), self.anatomy.outer_radius))
 
     def _right(self, points: Float[np.ndarray, "3 points"]) -> Level:
         return swollen(self._rv(points), self.anatomy.shape(points))

@@ -9,12 +9,13 @@ Points and gradients lie in columns, (3, points), so that each coordinate is con
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-SMALLEST_GRADIENT = 0.25
+NEAR = 3.0
 
 
 class Level(NamedTuple):
@@ -28,17 +29,37 @@ Shape = Callable[[Float[np.ndarray, "3 points"]], Level]
 
 
 def normalise(level: Level) -> Level:
-    """Distance to first order. Where a blend cancels the gradient, the value is kept moderate."""
-    length = np.sqrt(np.einsum("ij,ij->j", level.gradient, level.gradient))
-    np.maximum(length, SMALLEST_GRADIENT, out=length)
+    """Distance to first order, of a shape whose gradient vanishes nowhere."""
+    return _divided(level, _length(level.gradient))
+
+
+def normalise_blend(level: Level) -> Level:
+    """Distance to first order near the surface.
+
+    Halfway between two surfaces a blend's gradient vanishes; the farther off, the less is made
+    of a small gradient, so that the value stays below about the distance.
+    """
+    length = _length(level.gradient)
+    return _divided(level, np.maximum(length, np.clip(np.abs(level.value) / NEAR, 0.5, 1)))
+
+
+def _length(vectors: Float[np.ndarray, "3 points"]) -> Float[np.ndarray, " points"]:
+    return np.sqrt(np.einsum("ij,ij->j", vectors, vectors))
+
+
+def _divided(level: Level, length: Float[np.ndarray, " points"]) -> Level:
     return Level(level.value / length, level.gradient / length)
 
 
 def refine(shape: Shape, points: Float[np.ndarray, "3 points"]) -> Level:
-    """Distance to second order: the first step to the surface and what was still missing there."""
-    level = normalise(shape(points))
-    rest = normalise(shape(points - level.value * level.gradient))
-    return Level(level.value + rest.value, rest.gradient)
+    """Distance to second order: the first step to the surface and what was still missing there.
+
+    Where so much is missing that the step was a bad one, far inside, little of it is added.
+    """
+    level = shape(points)
+    rest = shape(points - level.value * level.gradient)
+    limit = 0.25 * np.abs(level.value)
+    return Level(level.value + np.clip(rest.value, -limit, limit), rest.gradient)
 
 
 def outside(level: Level) -> Level:
@@ -76,16 +97,21 @@ class Egg:
     taper: float = 0.0
 
     def __call__(self, points: Float[np.ndarray, "3 points"]) -> Level:
-        """(|q| - 1) / |grad |q||, exact to first order and finite everywhere but at the centre."""
+        """(|q| - 1) / |grad |q||, exact to first order; at most the least radius in the centre."""
         q = self.to_unit_ball @ (points - self.centre[:, None])
         widening = 1 + self.taper * np.clip(q[2], -1.5, 1.5)
         q[:2] /= widening
-        radius = np.sqrt(np.einsum("ij,ij->j", q, q)) + 1e-12
+        radius = _length(q) + 1e-12
         q[2] -= self.taper * (q[0] ** 2 + q[1] ** 2) / widening
         q[:2] /= widening
         gradient = self.to_unit_ball.T @ (q / radius)
-        steepness = np.sqrt(np.einsum("ij,ij->j", gradient, gradient)) + 1e-12
-        return Level((radius - 1) / steepness, gradient / steepness)
+        steepness = _length(gradient) + 1e-12
+        far_inside = np.maximum(1 - radius, 0) * self._steepest
+        return Level((radius - 1) / np.maximum(steepness, far_inside), gradient / steepness)
+
+    @cached_property
+    def _steepest(self) -> float:
+        return float(np.linalg.norm(self.to_unit_ball, ord=2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,5 +152,6 @@ class Undulation:
 
 
 def swollen(level: Level, field: Level) -> Level:
-    """The shape grown by a field instead of a number."""
-    return normalise(Level(level.value - field.value, level.gradient - field.gradient))
+    """The shape grown by a field instead of a number; distance to first order near the surface."""
+    moved = Level(level.value - field.value, level.gradient - field.gradient)
+    return _divided(moved, np.maximum(_length(moved.gradient), 0.8))

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.optimize import root
 
 from twin.meshes.anatomy import Anatomy, AnatomySolid, lattice
-from twin.meshes.implicit import normalise, union
+from twin.meshes.implicit import normalise_blend, union
 
 MYOCARDIAL_DENSITY = 1.05
 """g/ml"""
@@ -77,7 +77,7 @@ def heart_centroid(anatomy: Anatomy, spacing: float = QUADRATURE_SPACING) -> Flo
     """Centroid of walls and cavities together, in the heart's own frame, mm."""
     points = lattice(anatomy, spacing)
     walls = AnatomySolid(anatomy).walls(points)
-    outer = normalise(union(walls.lv_outer, walls.rv_outer, 1.0))
+    outer = normalise_blend(union(walls.lv_outer, walls.rv_outer, 1.0))
     share = np.clip(0.5 - np.maximum(outer.value, walls.base.value) / spacing, 0, 1)
     return points @ share / share.sum()
 
