@@ -45,9 +45,9 @@ class Measures:
     """Measures of the dominant beat. Intervals in ms, amplitudes in mV over the level before the
     QRS, axes in degrees (0 along lead I, 90 down); None where the wave or the leads are not there.
 
-    Per lead, in the order of `leads`: `r_amplitudes` (0 or above), `s_amplitudes` (0 or below; a
-    QS counts as S), `notches` (turns of the QRS beyond one for each of its first three phases),
-    `t_amplitudes` (signed) and `st_levels` (60 ms after the QRS's end).
+    Per lead, in the order of `leads`: `q_amplitudes` (0 or below), `r_amplitudes` (0 or above),
+    `s_amplitudes` (0 or below; a QS counts as S), `notches` (turns of the QRS beyond one for each
+    of its first three phases), `t_amplitudes` (signed) and `st_levels` (60 ms after the QRS's end).
     """
 
     leads: tuple[str, ...]
@@ -59,6 +59,7 @@ class Measures:
     qt_interval: float | None
     axis: float | None
     t_axis: float | None
+    q_amplitudes: Float[np.ndarray, " leads"]
     r_amplitudes: Float[np.ndarray, " leads"]
     s_amplitudes: Float[np.ndarray, " leads"]
     notches: Int[np.ndarray, " leads"]
@@ -113,15 +114,10 @@ class Measures:
             "t_axis_degrees": self.t_axis,
             "transition": self.transition,
         }
-        names = {
-            "r_amplitudes": "mv",
-            "s_amplitudes": "mv",
-            "t_amplitudes": "mv",
-            "st_levels": "mv",
-        }
+        fields = ("q_amplitudes", "r_amplitudes", "s_amplitudes", "t_amplitudes", "st_levels")
         per_lead = {
-            f"{name}_{unit}": dict(zip(self.leads, map(float, values), strict=True))
-            for name, unit in names.items()
+            f"{name}_mv": {n: round(float(v), 4) for n, v in zip(self.leads, values, strict=True)}
+            for name in fields
             if (values := getattr(self, name)) is not None
         }
         notches = dict(zip(self.leads, map(int, self.notches), strict=True))
@@ -142,7 +138,7 @@ def measure_beat(beat: Beat, marks: Fiducials, *, interval: float | None = None)
     """Measure a beat whose waves are bounded already, by us or by hand."""
     leads = _over_level(beat.ecg, marks)
     qrs = leads[:, _span(beat.ecg, marks.qrs_onset, marks.qrs_end)]
-    r, s = _r_and_s(qrs)
+    q, r, s = _q_r_s(qrs)
     t_wave = _t_window(beat.ecg, leads, marks)
     return Measures(
         leads=beat.ecg.leads,
@@ -154,6 +150,7 @@ def measure_beat(beat: Beat, marks: Fiducials, *, interval: float | None = None)
         qt_interval=None if marks.t_end is None else marks.t_end - marks.qrs_onset,
         axis=frontal_axis(beat.ecg.leads, qrs.sum(axis=1)),
         t_axis=None if t_wave is None else frontal_axis(beat.ecg.leads, t_wave.sum(axis=1)),
+        q_amplitudes=q,
         r_amplitudes=r,
         s_amplitudes=s,
         notches=np.array([count_notches(row, beat.ecg.rate) for row in qrs]),
@@ -201,11 +198,16 @@ def _span(ecg: ECG, start: float, end: float) -> slice:
     return slice(first, max(first + 1, round(end * ecg.rate / 1000) + 1))
 
 
-def _r_and_s(qrs: Float[np.ndarray, "leads time"]) -> tuple[np.ndarray, np.ndarray]:
-    r = np.maximum(qrs.max(axis=1), 0)
+def _q_r_s(qrs: Float[np.ndarray, "leads time"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The highest point, and the lowest before and after it; where none is high enough for an R,
+    the lowest of all is a QS and stands as S."""
+    highest = np.maximum(qrs.max(axis=1), 0)
+    upright = (highest >= LEAST_WAVE)[:, None]
     after = np.arange(qrs.shape[1]) >= qrs.argmax(axis=1)[:, None]
-    s = np.where(after | (r < LEAST_WAVE)[:, None], qrs, 0).min(axis=1)
-    return np.where(r < LEAST_WAVE, 0, r), np.where(s > -LEAST_WAVE, 0, s)
+    before = np.where(upright & ~after, qrs, 0).min(axis=1)
+    behind = np.where(after | ~upright, qrs, 0).min(axis=1)
+    q, r, s = (np.where(np.abs(w) < LEAST_WAVE, 0, w) for w in (before, highest, behind))
+    return q, r, s
 
 
 def _t_window(ecg: ECG, leads: np.ndarray, marks: Fiducials) -> np.ndarray | None:

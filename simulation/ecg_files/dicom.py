@@ -4,7 +4,6 @@ DICOM PS3.3 A.34.3 and A.34.4 (the two objects), C.10.9 (waveform module), PS3.1
 """
 
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,13 @@ import numpy as np
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_files.recording import MOST_LEADS, Format, Recording
+from twin.simulation.ecg_files.recording import (
+    MOST_LEADS,
+    Format,
+    Recording,
+    pack,
+    read_quarantined,
+)
 from twin.simulation.leads import STANDARD, is_known
 
 if TYPE_CHECKING:
@@ -34,24 +39,21 @@ _CODE = re.compile(r"^(?:2:|5\.6\.3-9-)(\d{1,3})$")
 
 def read(path: Path) -> Recording:
     """The group of channels with the most ECG leads, and of those the longest."""
+    return read_quarantined("twin.simulation.ecg_files.dicom:parse", path)
+
+
+def parse(path: str) -> dict[str, np.ndarray]:
+    """`read`, inside the quarantine."""
     import pydicom
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # pydicom parses lazily and lets exceptions of every kind escape from a damaged file.
-        try:
-            data = pydicom.dcmread(path)
-            if data.file_meta.get("TransferSyntaxUID") == DEFLATED:
-                raise InputError("the file is deflated; store it uncompressed")
-            groups = list(data.get("WaveformSequence", []))
-            if not groups:
-                raise InputError("no waveform in this DICOM file; expected a 12-lead ECG object")
-            best = max(groups, key=lambda g: (_count_leads(g), int(g.NumberOfWaveformSamples)))
-            return _read_group(best)
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(f"the DICOM file is damaged: {error}"[:300]) from error
+    data = pydicom.dcmread(path)
+    if data.file_meta.get("TransferSyntaxUID") == DEFLATED:
+        raise InputError("the file is deflated; store it uncompressed")
+    groups = list(data.get("WaveformSequence", []))
+    if not groups:
+        raise InputError("no waveform in this DICOM file; expected a 12-lead ECG object")
+    best = max(groups, key=lambda g: (_count_leads(g), int(g.NumberOfWaveformSamples)))
+    return pack(_read_group(best))
 
 
 def write(ecg: ECG, path: Path) -> None:
@@ -121,7 +123,8 @@ def _physical(
     raw: np.ndarray, definitions: Iterable["Dataset"]
 ) -> tuple[np.ndarray, list[str], tuple[str, ...]]:
     """Samples in the units of each channel. A channel without a sensitivity counts in uV."""
-    rows, units, vague = [], [], []
+    rows: list[np.ndarray] = []
+    units, vague = [], []
     for row, channel in zip(raw, definitions, strict=True):
         if channel.get("ChannelSensitivity") is None:
             vague.append(len(rows) + 1)
@@ -140,13 +143,13 @@ def _physical(
 
 def _header(ecg: ECG) -> "Dataset":
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
     small = ecg.signals.shape[1] <= MOST_SAMPLES and set(ecg.leads) <= set(STANDARD)
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = TWELVE_LEAD if small else GENERAL
+    data.file_meta.MediaStorageSOPClassUID = UID(TWELVE_LEAD if small else GENERAL)
     data.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[ecg.content, "instance"])
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID

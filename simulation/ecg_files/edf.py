@@ -171,7 +171,7 @@ def _header(ecg: ECG, samples: int, duration: int, records: int, limits: list[fl
     head = _padded("0", 8) + _padded("X X X X", 80) + _padded(recording, 80)
     head += "01.01.85" + "00.00.00" + _padded(256 * (count + 1), 8) + _padded("", 44)
     head += _padded(records, 8) + _padded(duration, 8) + _padded(count, 4)
-    columns = {
+    columns: dict[str, list] = {
         "label": [f"ECG {name}" for name in ecg.leads],
         "unit": ["mV"] * count,
         "physical_minimum": [f"{-limit:.4g}" for limit in limits],
@@ -181,7 +181,8 @@ def _header(ecg: ECG, samples: int, duration: int, records: int, limits: list[fl
         "samples": [samples] * count,
     }
     for name, width in _SIGNAL_FIELDS.items():
-        head += "".join(_padded(value, width) for value in columns.get(name, [""] * count))
+        values = columns.get(name, [""] * count)
+        head += "".join(_padded(value, width) for value in values)
     return head
 
 

@@ -13,7 +13,13 @@ import numpy as np
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_files.recording import MOST_LEADS, Format, Recording
+from twin.simulation.ecg_files.recording import (
+    MOST_LEADS,
+    Format,
+    Recording,
+    pack,
+    read_quarantined,
+)
 
 NAMES = ("signals", "signal", "ecg", "p_signal", "leads", "data", "tracings")
 MOST_VALUES = 2**27
@@ -26,9 +32,14 @@ _LEADS = ("leads", "lead_names", "names", "channels", "sig_name")
 
 def read(path: Path) -> Recording:
     """The signals with what the attributes beside them say."""
+    return read_quarantined("twin.simulation.ecg_files.hdf5:parse", path)
+
+
+def parse(path: str) -> dict[str, np.ndarray]:
+    """`read`, inside the quarantine."""
     try:
         with h5py.File(path, "r") as file:
-            return _read(file)
+            return pack(_read(file))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"not an HDF5 file that can be read: {error}") from error
 
@@ -93,11 +104,11 @@ def _checked(name: str, tables: dict[str, h5py.Dataset]) -> h5py.Dataset:
     return data
 
 
-def _attributes(item: h5py.HLObject) -> dict[str, object]:
-    return {name.lower(): item.attrs[name] for name in list(item.attrs)[:100]}
+def _attributes(item: h5py.HLObject) -> dict[str, np.ndarray]:
+    return {name.lower(): np.asarray(item.attrs[name]) for name in list(item.attrs)[:100]}
 
 
-def _first(said: dict[str, object], names: tuple[str, ...]) -> object:
+def _first(said: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray | None:
     return next((said[name] for name in names if name in said), None)
 
 
@@ -105,11 +116,11 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _json(text: object, kind: type):
+def _json(text: np.ndarray | None, kind: type):
     """Parsed, where it is JSON of this kind; empty otherwise."""
     try:
-        value = json.loads(_text(text)) if text is not None else None
-    except ValueError:
+        value = json.loads(_text(text.item())) if text is not None else None
+    except (ValueError, TypeError):
         value = None
     return value if isinstance(value, kind) else kind()
 

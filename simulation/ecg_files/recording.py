@@ -1,12 +1,14 @@
 """What a file said, and the door through which it becomes an ECG in mV at a known rate."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from twin.meshes import quarantine
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import ECG
 from twin.simulation.leads import canonical_name, is_known
@@ -43,6 +45,22 @@ class Format:
     recognise: Callable[[bytes], bool]
     read: Callable[[Path], Recording]
     write: Callable[[ECG, Path], None]
+
+
+def read_quarantined(parser: str, path: Path) -> Recording:
+    """What `parser` ('twin.module:name', from a path to `pack`'s arrays) makes of a file, in
+    another process: a library that crashes or swells on a damaged file takes nothing with it."""
+    arrays = quarantine.run(
+        parser, str(path), limits=quarantine.Limits.for_size(path.stat().st_size)
+    )
+    said = json.loads(str(arrays["said"]))
+    return Recording(arrays["signals"], **{**said, "remarks": tuple(said["remarks"])})
+
+
+def pack(recording: Recording) -> dict[str, np.ndarray]:
+    """The recording as arrays, which is what leaves the quarantine."""
+    said = {f.name: getattr(recording, f.name) for f in fields(recording) if f.name != "signals"}
+    return {"signals": recording.signals, "said": np.array(json.dumps(said))}
 
 
 def to_ecg(
