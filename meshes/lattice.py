@@ -5,13 +5,13 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from twin.meshes.errors import InputError
+from twin.meshes.octree import Grid, build_lattice, find_cells
 from twin.meshes.progress import Progress, silent
 from twin.meshes.solid import Solid
 from twin.meshes.stuffing import boundary_faces, stuff
+from twin.meshes.thickness import refinement_levels
 from twin.meshes.volume import Volume
 
-BLOCKS = (8, 4, 2, 1)
-CAUTION = 1.5
 
 
 def mesh_solid(
@@ -31,9 +31,12 @@ def mesh_solid(
     if spacing is None:
         spacing = _spacing_for(solid, nodes)
     progress("lattice", 0.0)
-    points, tetrahedra, values = _lattice(solid, spacing)
+    grid = Grid.around(solid, spacing)
+    cells = find_cells(solid, grid)
+    levels = refinement_levels(solid, grid, cells)
+    lattice = build_lattice(solid, grid, cells, levels)
     progress("stuffing", 0.4)
-    points, tetrahedra = stuff(points, tetrahedra, values, solid.distance)
+    points, tetrahedra = stuff(lattice, solid.distance)
     points, tetrahedra = _largest_part(points, tetrahedra)
     points, tetrahedra = _in_order(points, tetrahedra)
     triangles, _ = boundary_faces(tetrahedra)
@@ -47,87 +50,6 @@ def _spacing_for(solid, nodes):
     trial = float(np.prod(high - low) / 30_000) ** (1 / 3)
     mesh = mesh_solid(solid, spacing=trial)
     return trial * (len(mesh.points) / nodes) ** (1 / 2.85)
-
-
-def _lattice(solid, spacing):
-    """Points, tetrahedra and distances of the lattice wherever it touches the solid."""
-    low, high = solid.bounds
-    low = low - 2 * spacing
-    shape = (np.ceil((high - low) / spacing).astype(int) + 2 + 7) // 8 * 8
-    centres = _centre_values(solid, spacing, low, shape)
-    corners = _corner_values(solid, spacing, low, shape, centres)
-    tetrahedra = _tetrahedra(centres, corners)
-    grid = np.concatenate([
-        np.moveaxis(np.indices(centres.shape), 0, -1).reshape(-1, 3) + 0.5,
-        np.moveaxis(np.indices(corners.shape), 0, -1).reshape(-1, 3),
-    ])  # fmt: skip
-    values = np.concatenate([centres.ravel(), corners.ravel()])
-    used, number = np.unique(tetrahedra, return_inverse=True)
-    return low + spacing * grid[used], number.reshape(-1, 4), values[used]
-
-
-def _centre_values(solid, spacing, low, shape):
-    values = np.full(shape, np.inf)
-    cells = np.stack(np.meshgrid(*(np.arange(0, n, 8) for n in shape), indexing="ij"), -1)
-    cells = cells.reshape(-1, 3)
-    for size in BLOCKS:
-        distance = solid.distance(low + spacing * (cells + size / 2))
-        reach = CAUTION * (0.87 * size + 1) * spacing
-        deep = cells[distance < -reach]
-        near = np.abs(distance) <= reach
-        if size == 1:
-            values[tuple(cells.T)] = distance
-            break
-        offsets = np.moveaxis(np.indices((size,) * 3), 0, -1).reshape(-1, 3)
-        inside = (deep[:, None] + offsets).reshape(-1, 3)
-        values[tuple(inside.T)] = -np.inf
-        halves = np.moveaxis(np.indices((2, 2, 2)), 0, -1).reshape(-1, 3) * (size // 2)
-        cells = (cells[near][:, None] + halves).reshape(-1, 3)
-    return values
-
-
-def _corner_values(solid, spacing, low, shape, centres):
-    reach = CAUTION * 1.87 * spacing
-    near = np.zeros(np.array(shape) + 1, bool)
-    values = np.full(near.shape, np.inf)
-    close = np.abs(centres) <= reach
-    deep = centres < -reach
-    n = centres.shape
-    for i, j, k in np.ndindex(2, 2, 2):
-        at = (slice(i, n[0] + i), slice(j, n[1] + j), slice(k, n[2] + k))
-        near[at] |= close
-        values[at][deep] = -np.inf
-    values[near] = solid.distance(low + spacing * np.argwhere(near))
-    return values
-
-
-def _tetrahedra(centres, corners):
-    """Two neighbouring centres and each edge of the face between them."""
-    number = np.arange(centres.size).reshape(centres.shape)
-    corner = np.arange(corners.size).reshape(corners.shape) + centres.size
-    found = []
-    for axis in range(3):
-        to = [slice(None)] * 3
-        to[axis] = slice(1, None)
-        fro = [slice(None)] * 3
-        fro[axis] = slice(None, -1)
-        a, b = number[tuple(fro)], number[tuple(to)]
-        others = [x for x in range(3) if x != axis]
-        ring = []
-        for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
-            at = [slice(None)] * 3
-            at[axis] = slice(1, -1)
-            at[others[0]] = slice(u, u + a.shape[others[0]])
-            at[others[1]] = slice(v, v + a.shape[others[1]])
-            ring.append(corner[tuple(at)])
-        value = np.minimum(centres[tuple(fro)], centres[tuple(to)])
-        flat = corners.ravel()
-        for r in ring:
-            value = np.minimum(value, flat[r - centres.size])
-        used = value < 0
-        for one, two in zip(ring, ring[1:] + ring[:1], strict=True):
-            found.append(np.stack([a[used], b[used], one[used], two[used]], axis=1))
-    return np.concatenate(found)
 
 
 def _largest_part(points, tetrahedra):

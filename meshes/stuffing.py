@@ -13,9 +13,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from twin.meshes.heart import signed_volumes
+from twin.meshes.octree import Lattice
 
-SNAP_LONG, SNAP_SHORT = 0.24999, 0.41189
-"""How near a cut may come to a node, as a fraction of the edge, for the two kinds of edges."""
+MARGINS = (0.24999, 0.3, 0.41189)
+"""How near a cut may come to a node, as a fraction of the edge: along an axis of the lattice (its
+long edges), along the diagonal of a face (only between cells of two sizes), or of a cell."""
 
 FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
 """Outward-facing faces of a tetrahedron, each opposite the corner of its row."""
@@ -39,35 +41,37 @@ class _Cuts:
 
 
 def stuff(
-    points: Float[np.ndarray, "points 3"],
-    tetrahedra: Int[np.ndarray, "tets 4"],
-    values: Float[np.ndarray, " points"],
-    distance: Distance,
+    lattice: Lattice, distance: Distance
 ) -> tuple[Float[np.ndarray, "points 3"], Int[np.ndarray, "tets 4"]]:
-    """Points and tetrahedra of the part of the lattice where the distance is negative.
-
-    `values` is the distance at `points`: exact beside the surface, elsewhere of the right sign.
-    """
-    signs = np.where(values < 0, 1, -1).astype(np.int8)
-    touched = signs[tetrahedra].max(axis=1) > 0
-    tetrahedra = tetrahedra[touched]
-    edges = _cut_edges(tetrahedra, signs)
-    fractions = _roots(points, edges, values, distance)
-    length = np.linalg.norm(points[edges[:, 1]] - points[edges[:, 0]], axis=1)
-    margin = np.where(length > 0.95 * length.max(), SNAP_LONG, SNAP_SHORT)
-    moved, snapped = _snap(points, edges, fractions, margin)
-    cuts = _Cuts(
-        edges[:, 0] * len(points) + edges[:, 1], np.clip(fractions, margin, 1 - margin), len(points)
-    )
-    original = points
-    points, signs = np.where(snapped[:, None], moved, points), np.where(snapped, 0, signs)
+    """Points and tetrahedra of the part of the lattice where the distance is negative."""
+    signs = np.where(lattice.values < 0, 1, -1).astype(np.int8)
+    edges = _cut_edges(lattice.tetrahedra, signs)
+    fractions = _roots(lattice.points, edges, lattice.values, distance)
+    low, high = _margins(lattice.points, edges)
+    points, snapped = _snap(lattice.points, edges, fractions, low, high)
+    signs[snapped] = 0
+    keys = edges[:, 0] * np.int64(len(points)) + edges[:, 1]
+    cuts = _Cuts(keys, np.clip(fractions, low, 1 - high), len(points))
     while True:
-        all_points, cells = _cut(points, tetrahedra, signs, cuts)
+        all_points, cells = _cut(points, lattice.tetrahedra, signs, cuts)
         pinched, join = _pinched(cells)
         if len(pinched) == 0:
             return _compact(all_points, cells)
         signs[pinched] = np.where(join, 1, -1)
-        points[pinched] = original[pinched]
+        points[pinched] = lattice.points[pinched]
+
+
+def _margins(points, edges):
+    """How near a cut may come to the lower and the higher end of each edge, as fractions of it."""
+    way = np.abs(points[edges[:, 1]] - points[edges[:, 0]])
+    length = np.linalg.norm(way, axis=1)
+    axes = (way > 1e-6 * length[:, None]).sum(axis=1)
+    nearest = np.array([0, *MARGINS])[axes]
+    cell = np.full(len(points), np.inf)
+    side = length * np.array([0, 1, np.sqrt(1 / 2), np.sqrt(4 / 3)])[axes]
+    np.minimum.at(cell, edges.ravel(), np.repeat(side, 2))
+    low, high = cell[edges].T
+    return nearest * np.minimum(1, low / side), nearest * np.minimum(1, high / side)
 
 
 def _cut_edges(tetrahedra, signs):
@@ -105,10 +109,10 @@ def _roots(points, edges, values, distance, rounds=2):
     return fraction
 
 
-def _snap(points, edges, fractions, margin):
+def _snap(points, edges, fractions, low, high):
     """Where nodes go that a cut comes too near to, and which these are; the nearest cut wins."""
     cut = points[edges[:, 0]] + fractions[:, None] * (points[edges[:, 1]] - points[edges[:, 0]])
-    near = np.concatenate([fractions < margin, fractions > 1 - margin])
+    near = np.concatenate([fractions < low, fractions > 1 - high])
     node = edges.T.ravel()[near]
     target = np.concatenate([cut, cut])[near]
     way = np.linalg.norm(target - points[node], axis=1)
@@ -123,8 +127,7 @@ def _snap(points, edges, fractions, margin):
 def _cut(points, tetrahedra, signs, cuts):
     """All points, the cuts' after the lattice's, and the tetrahedra of the inner part."""
     values = signs[tetrahedra]
-    inside, outside = values > 0, values < 0
-    tetrahedra = tetrahedra[inside.any(axis=1)]
+    tetrahedra = tetrahedra[(values > 0).any(axis=1)]
     values = signs[tetrahedra]
     whole = (values >= 0).all(axis=1)
     crossing = tetrahedra[~whole]
