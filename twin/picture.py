@@ -15,17 +15,18 @@ from twin.meshes.heart import Boundary, Heart
 if TYPE_CHECKING:
     import pyvista as pv
 
-CUT = "cut open along the long axis, "
 FIELDS = {
-    "boundary": "boundary: what each wall faces",
-    "segments": "AHA-17 segments (0 right ventricle)",
-    "apicobasal": CUT + "apicobasal: apex 0, base 1",
-    "transmural": CUT + "transmural: endocardium 0, epicardium 1",
-    "rotational": "rotational: 0 to 1 around the long axis",
-    "ventricle": CUT + "ventricle: left 0, right 1",
-    "fibres": "fibres, coloured by their helix angle in degrees",
+    "boundary": "walls",
+    "segments": "AHA-17 segments",
+    "apicobasal": "apicobasal, cut open",
+    "transmural": "transmural, cut open",
+    "rotational": "rotational",
+    "ventricle": "ventricle, cut open",
+    "fibres": "fibres on the epicardium",
 }
 """What can be shown, with the title of its picture."""
+
+AMBIENT = 0.25
 
 BOUNDARY_COLOURS = {
     Boundary.BASE: "#b8b8b8",
@@ -62,15 +63,17 @@ def _plotter(heart: Heart, fields: Sequence[str], *, off_screen: bool) -> "pv.Pl
     plotter = pv.Plotter(
         off_screen=off_screen,
         shape=(1, len(fields)),
-        window_size=(620 * len(fields), 640),
+        window_size=(560 * len(fields), 600),
         border=False,
     )
     for column, name in enumerate(fields):
         plotter.subplot(0, column)
         plotter.set_background("white")
         _add_panel(plotter, heart, name)
-        plotter.add_text(FIELDS[name], position="upper_edge", font_size=9, color="black")
+        plotter.add_text(FIELDS[name], position="upper_edge", font_size=11, color="black")
         plotter.enable_anti_aliasing("ssaa")
+        plotter.remove_all_lights()
+        plotter.enable_lightkit()
         _look_from_the_front(plotter, heart)
     return plotter
 
@@ -100,7 +103,7 @@ def _add_boundary(plotter: "pv.Plotter", heart: Heart) -> None:
         triangles = heart.boundary_triangles(label)
         if len(triangles):
             words = label.name.replace("_", " ").lower().replace("lv", "LV").replace("rv", "RV")
-            plotter.add_mesh(_polydata(heart.points, triangles), color=colour, label=words)
+            plotter.add_mesh(_polydata(heart.points, triangles), color=colour, label=words, ambient=AMBIENT)
     plotter.add_legend(bcolor="white", size=(0.32, 0.16), loc="lower left", face="circle")
 
 
@@ -110,7 +113,7 @@ def _add_coordinate(plotter: "pv.Plotter", heart: Heart, name: str) -> None:
     grid = pv.UnstructuredGrid({pv.CellType.TETRA: heart.tetrahedra}, heart.points)
     values = heart.segments if name == "segments" else getattr(heart.coordinates, name)
     grid.point_data[name] = values
-    if FIELDS[name].startswith(CUT):
+    if FIELDS[name].endswith("cut open"):
         grid = grid.clip(normal=_toward_the_viewer(heart), origin=heart.points.mean(axis=0))
     steps = 18 if name == "segments" else 10
     plotter.add_mesh(
@@ -119,7 +122,7 @@ def _add_coordinate(plotter: "pv.Plotter", heart: Heart, name: str) -> None:
         cmap="tab20" if name == "segments" else "viridis",
         n_colors=steps,
         clim=(-0.5, 17.5) if name == "segments" else (0, 1),
-        interpolate_before_map=name != "segments",
+        ambient=AMBIENT,
         scalar_bar_args={"color": "black", "n_labels": 5, "fmt": "%.2g", "title": name},
     )
 
@@ -130,7 +133,7 @@ def _add_fibres(plotter: "pv.Plotter", heart: Heart) -> None:
 
     epicardium = heart.boundary_triangles(Boundary.EPICARDIUM)
     shell = _polydata(heart.points, epicardium)
-    plotter.add_mesh(shell, color="#f3e5d8")
+    plotter.add_mesh(shell, color="#f3e5d8", ambient=AMBIENT)
     outer = np.isin(heart.tetrahedra, epicardium).sum(axis=1) == 3
     centres = heart.points[heart.tetrahedra[outer]].mean(axis=1)
     rods = pv.PolyData(centres)
@@ -177,5 +180,5 @@ def _look_from_the_front(plotter: "pv.Plotter", heart: Heart) -> None:
     up = long_axis(heart)
     eye = centre + 100 * (_toward_the_viewer(heart) + 0.45 * up)
     plotter.camera_position = [tuple(eye), tuple(centre), tuple(up)]
-    plotter.reset_camera()
-    plotter.camera.zoom(1.15)
+    plotter.enable_parallel_projection()
+    plotter.camera.parallel_scale = 0.62 * np.ptp(heart.points @ up)
