@@ -22,8 +22,8 @@ import numpy as np
 from twin.meshes.errors import InputError, TwinError
 
 GIGABYTE = 2**30
-PATIENCE = 5.0
-"""Seconds beyond a request's own limit after which the warden itself counts as stuck."""
+PATIENCE = 60.0
+"""Seconds beyond a request's own limit, to load modules; then the warden counts as stuck."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class _Warden:
     owner: int
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         wait = request["seconds"] + PATIENCE
@@ -71,12 +72,17 @@ peak_bytes = 0
 
 
 def run(
-    function: str, *arguments: object, limits: Limits | None = None, **options: object
+    function: str,
+    *arguments: object,
+    flatten: str = "builtins:dict",
+    limits: Limits | None = None,
+    **options: object,
 ) -> dict[str, np.ndarray]:
     """The arrays that `function` ('twin.module:name') returns, called in the quarantine.
 
-    Arguments and options travel as JSON, the arrays as an .npz without objects. Raises InputError
-    with the parser's own words where it refused, and with what happened where it failed.
+    `flatten` names the function that makes a dictionary of arrays of what it returns. Arguments
+    and options travel as JSON, the arrays as an .npz without objects. Raises InputError with the
+    parser's own words where it refused, and with what happened where it failed.
     """
     global peak_bytes
     limits = limits or Limits()
@@ -84,6 +90,7 @@ def run(
         result = str(Path(folder) / "arrays.npz")
         request = {
             "function": function,
+            "flatten": flatten,
             "arguments": arguments,
             "options": options,
             "result": result,
@@ -92,6 +99,8 @@ def run(
         }
         reply = _ask(request)
         peak_bytes = max(peak_bytes, reply.get("peak_bytes", 0))
+        if "missing" in reply:
+            raise TwinError(f"the reader {function} cannot be loaded ({reply['missing']})")
         if "refused" in reply:
             raise InputError(reply["refused"])
         if "fault" in reply:

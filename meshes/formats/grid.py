@@ -49,7 +49,7 @@ class Grid:
 
     @property
     def cell_fields(self) -> dict[str, np.ndarray]:
-        """Each cell array over tetrahedra, then triangles; zero where one kind has no such array."""
+        """Each cell array over tetrahedra, then triangles; zero where a kind has no such array."""
         names = list(self.tetrahedron_fields) + list(self.triangle_fields)
         return {name: self._over_cells(name) for name in dict.fromkeys(names)}
 
@@ -79,8 +79,11 @@ def grid_from_cells(
     nodes: np.ndarray,
     offsets: np.ndarray,
     kinds: np.ndarray,
+    *,
     cell_fields: Arrays,
-    **rest,
+    point_fields: Arrays,
+    notes: Mapping[str, str],
+    remarks: tuple[str, ...] = (),
 ) -> Grid:
     """A grid from cells in VTK's layout. Vertices and lines are left out with a remark."""
     sizes = np.diff(offsets)
@@ -95,24 +98,28 @@ def grid_from_cells(
             f"{int(wrong.sum()):,} of {len(kinds):,} cells are neither tetrahedra nor triangles "
             f"({names}); convert them to linear tetrahedra first"
         )
-    remarks = tuple(rest.pop("remarks", ()))
     lower = int(np.isin(kinds, LOWER_CELLS).sum())
     if lower:
         remarks += (f"{lower:,} vertices and lines left out",)
-    parts = {}
-    for kind, corners in ((TETRAHEDRON, 4), (TRIANGLE, 3)):
+
+    def of_kind(kind: int, corners: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         chosen = np.flatnonzero(kinds == kind)
         if (sizes[chosen] != corners).any():
-            raise InputError(f"some {CELL_NAMES.get(kind, 'cells')} do not have {corners} nodes")
+            raise InputError(f"some cells of type {kind} do not have {corners} nodes")
         cells = nodes[offsets[chosen][:, None] + np.arange(corners)]
-        parts[kind] = cells, {name: values[chosen] for name, values in cell_fields.items()}
+        return cells, {name: values[chosen] for name, values in cell_fields.items()}
+
+    tetrahedra, tetrahedron_fields = of_kind(TETRAHEDRON, 4)
+    triangles, triangle_fields = of_kind(TRIANGLE, 3)
     return Grid(
         points,
-        *(parts[kind][0] for kind in (TETRAHEDRON, TRIANGLE)),
-        tetrahedron_fields=parts[TETRAHEDRON][1],
-        triangle_fields=parts[TRIANGLE][1],
+        tetrahedra,
+        triangles,
+        point_fields=point_fields,
+        tetrahedron_fields=tetrahedron_fields,
+        triangle_fields=triangle_fields,
+        notes=notes,
         remarks=remarks,
-        **rest,
     )
 
 

@@ -12,15 +12,17 @@ import numpy as np
 import pyvista
 
 from twin.meshes.errors import InputError
-from twin.meshes.formats.grid import Grid, grid_from_cells, numeric
-from twin.meshes.formats.text import refuse_entities
+from twin.meshes.files import whole_file
+from twin.meshes.formats.grid import TETRAHEDRON, TRIANGLE, Grid, grid_from_cells, numeric
+from twin.meshes.formats.markup import refuse_entities
+from twin.meshes.formats.text import stated_space
 
 BEGINNINGS = {
     ".vtu": rb"\s*<",
     ".vtp": rb"\s*<",
     ".vtk": rb"# vtk DataFile",
     ".ply": rb"ply\s",
-    ".obj": rb"(\s*([#vogfsl]|vn|vt|vp|mtllib|usemtl)\b)",
+    ".obj": rb"\s*(#|([vogfsl]|vn|vt|vp|mtllib|usemtl)\b)",
 }
 """What an honest file of each kind starts with."""
 
@@ -36,7 +38,7 @@ DENSEST = 100
 def parse(path: str) -> Grid:
     """The mesh in a .vtu, .vtp, .vtk, .ply or .obj."""
     ending = Path(path).suffix.lower()
-    _examine(Path(path), ending)
+    notes = _examine(Path(path), ending)
     with pyvista.VtkErrorCatcher(send_to_logging=False) as catcher:
         mesh = pyvista.read(path)
     if catcher.error_events:
@@ -48,11 +50,15 @@ def parse(path: str) -> Grid:
         raise InputError(
             f"it holds {type(mesh).__name__}, expected an unstructured grid or a surface"
         )
-    return _grid(mesh, merge=ending in (".ply", ".obj"))
+    grid = _grid(mesh, notes)
+    return merge_coincident(grid) if ending in (".ply", ".obj") else grid
 
 
-def _examine(path: Path, ending: str) -> None:
-    """Refuse what is not of this kind, or declares more than it can hold, before VTK sees it."""
+def _examine(path: Path, ending: str) -> dict[str, str]:
+    """Refuse what is not of this kind, or declares more than it can hold, before VTK sees it.
+
+    What the first lines say of the axes comes back as a note.
+    """
     size = path.stat().st_size
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if not re.match(BEGINNINGS[ending], content):
@@ -62,6 +68,7 @@ def _examine(path: Path, ending: str) -> None:
         for count in COUNTS.findall(content):
             if not 0 <= int(count) <= DENSEST * size:
                 raise InputError(f"it declares a count of {int(count):,} but has {size:,} bytes")
+        return stated_space(content)
 
 
 def _triangles_only(surface: pyvista.PolyData) -> pyvista.UnstructuredGrid:
@@ -76,22 +83,21 @@ def _triangles_only(surface: pyvista.PolyData) -> pyvista.UnstructuredGrid:
     return faces.triangulate().cast_to_unstructured_grid()
 
 
-def _grid(mesh: pyvista.UnstructuredGrid, merge: bool) -> Grid:
-    notes = {
+def _grid(mesh: pyvista.UnstructuredGrid, notes: dict[str, str]) -> Grid:
+    notes |= {
         name: str(values[0])
         for name, values in mesh.field_data.items()
         if values.dtype.kind in "US" and len(values)
     }
-    grid = grid_from_cells(
+    return grid_from_cells(
         np.asarray(mesh.points),
         np.asarray(mesh.cell_connectivity),
         np.asarray(mesh.offset),
         np.asarray(mesh.celltypes),
-        _numeric_fields(mesh.cell_data, mesh.n_cells),
+        cell_fields=_numeric_fields(mesh.cell_data, mesh.n_cells),
         point_fields=_numeric_fields(mesh.point_data, mesh.n_points),
         notes=notes,
     )
-    return merge_coincident(grid) if merge else grid
 
 
 def _numeric_fields(data, count: int) -> dict[str, np.ndarray]:
@@ -121,12 +127,13 @@ def write(grid: Grid, path: Path) -> None:
     mesh = _surface_mesh(grid) if path.suffix.lower() == ".vtp" else _volume_mesh(grid)
     for name, text in grid.notes.items():
         mesh.field_data[name] = [text]
-    mesh.save(path)
+    with whole_file(path) as part:
+        mesh.save(part)
 
 
 def _volume_mesh(grid: Grid) -> pyvista.UnstructuredGrid:
-    nodes, offsets, kinds = grid.cell_layout
-    mesh = pyvista.UnstructuredGrid(pyvista.CellArray.from_arrays(offsets, nodes), kinds, grid.points)
+    cells = {TETRAHEDRON: grid.tetrahedra, TRIANGLE: grid.triangles}
+    mesh = pyvista.UnstructuredGrid(cells, grid.points)
     mesh.point_data.update(dict(grid.point_fields))
     mesh.cell_data.update(grid.cell_fields)
     return mesh
@@ -134,7 +141,8 @@ def _volume_mesh(grid: Grid) -> pyvista.UnstructuredGrid:
 
 def _surface_mesh(grid: Grid) -> pyvista.PolyData:
     nodes, triangles = np.unique(grid.triangles, return_inverse=True)
-    mesh = pyvista.PolyData.from_regular_faces(grid.points[nodes], triangles.reshape(-1, 3))
+    faces = triangles.reshape(-1, 3).astype(int)
+    mesh = pyvista.PolyData.from_regular_faces(grid.points[nodes], faces)
     mesh.point_data.update({name: values[nodes] for name, values in grid.point_fields.items()})
     mesh.cell_data.update(dict(grid.triangle_fields))
     return mesh

@@ -1,0 +1,234 @@
+"""Hearts, volumes and surfaces from files of many formats, and hearts into some of them.
+
+Whatever comes from a file is parsed in the quarantine, judged here, and says in its remarks how
+its units, axes and conventions were found. `registry` lists the formats.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from twin.meshes import quarantine
+from twin.meshes.errors import InputError
+from twin.meshes.formats.conventions import ENDOCARDIA
+from twin.meshes.formats.fibres import attach_fibres
+from twin.meshes.formats.grid import Grid, from_arrays
+from twin.meshes.formats.intake import surface_of, volume_of
+from twin.meshes.formats.record import grid_of, heart_of, is_record
+from twin.meshes.formats.registry import ASSEMBLIES, FORMATS, Format, find_format, find_writer
+from twin.meshes.heart import Boundary, Heart
+from twin.meshes.progress import Progress, silent
+from twin.meshes.surface import Surface
+from twin.meshes.units import Extent, doubt_axes
+from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
+from twin.meshes.warden import find_function
+
+SPACING = 2.0
+"""mm, of the mesh within a closed surface where none is asked for."""
+
+FLATTEN = "twin.meshes.formats.grid:to_arrays"
+COMMON_OPTIONS = ("unit", "axes", "progress", "spacing")
+
+MENDED_FIBRES = ("unnormalised fibres", "skewed fibres", "left-handed fibres")
+"""Faults of fibres that are mended, and said, on the way in."""
+
+COMPLETED = (
+    "boundary faces without triangle",
+    "unlabelled triangles",
+    "triangles off the boundary",
+    "triangles facing inwards",
+    "walls without triangles",
+)
+"""Faults of the labelled boundary that `build_heart` makes good: it labels by shape."""
+
+
+def read_volume(
+    path: str | Path,
+    *,
+    unit: str | None = None,
+    axes: str | None = None,
+    fibres: str | Path | None = None,
+    **options,
+) -> Volume:
+    """A tetrahedral mesh in mm and LPS, unchecked; `check` finds its faults.
+
+    `unit` (um, mm, cm, m) and `axes` (LPS, RAS) say what the file does not. `fibres` is a file
+    with fibres on points or tetrahedra in the same places, in whatever order.
+    """
+    path = Path(path)
+    form = find_format(path)
+    with _named(path):
+        if form.make:
+            return _make(form, path, unit=unit, axes=axes, progress=silent, **options)
+        grid = _grid(form, path, fibres, options)
+        return volume_of(grid, _provenance(form, path), unit=unit, axes=axes)
+
+
+def read_surface(
+    path: str | Path,
+    *,
+    unit: str | None = None,
+    axes: str | None = None,
+    extent: Extent | None = None,
+) -> Surface:
+    """A triangle surface in mm and LPS: a heart's, or a torso's if `extent` or the format says."""
+    path = Path(path)
+    form = find_format(path)
+    with _named(path):
+        if form.make:
+            raise InputError(f"{form.name} files hold no surface; read_heart makes a heart of them")
+        grid = _grid(form, path)
+        return surface_of(grid, unit=unit, axes=axes, extent=extent or form.extent)
+
+
+def read_heart(
+    path: str | Path,
+    *,
+    unit: str | None = None,
+    axes: str | None = None,
+    fibres: str | Path | None = None,
+    spacing: float | None = None,
+    progress: Progress = silent,
+    **options,
+) -> Heart:
+    """A heart from any file or folder that `registry` knows.
+
+    What `write_heart` wrote with all fields comes back equal. A mesh of others is examined, and
+    labels, coordinates and fibres are made where it has none; a closed surface is meshed first,
+    `spacing` mm fine. How the file was understood is in the heart's provenance, under 'remarks'.
+    """
+    path = Path(path)
+    form = find_format(path, (*ASSEMBLIES, *FORMATS))
+    with _named(path):
+        if form.make:
+            given = options | ({} if spacing is None else {"spacing": spacing})
+            volume = _make(form, path, unit=unit, axes=axes, progress=progress, **given)
+            return _build(volume, progress)
+        grid = _grid(form, path, fibres, options)
+        if is_record(grid):
+            return heart_of(grid)
+        origin = _provenance(form, path)
+        if len(grid.tetrahedra):
+            volume = volume_of(grid, origin, unit=unit, axes=axes)
+        else:
+            surface = surface_of(grid, unit=unit, axes=axes)
+            volume = _mesh(surface, origin, spacing or SPACING, progress)
+        return _build(volume, progress)
+
+
+def write_heart(heart: Heart, path: str | Path) -> None:
+    """Write all of the heart (.vtu, .pvd, .vtkhdf, .xdmf), its surface (.vtp, .stl), or CARP files.
+
+    A path without an ending becomes a folder of CARP files.
+    """
+    path = Path(path)
+    find_function(find_writer(path).write)(grid_of(heart), path)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Readers state short facts; here they get the name of the file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _grid(
+    form: Format,
+    path: Path,
+    fibres: str | Path | None = None,
+    options: Mapping[str, object] | None = None,
+) -> Grid:
+    """What the file holds, and the fibres of another file with it."""
+    _check_options(form, options or {})
+    grid = _parsed(form, path, **(options or {}))
+    if fibres is None:
+        return grid
+    with _named(Path(fibres)):
+        return attach_fibres(grid, _parsed(find_format(Path(fibres)), Path(fibres)))
+
+
+def _parsed(form: Format, path: Path, **options) -> Grid:
+    limits = quarantine.Limits.for_size(sum(file.stat().st_size for file in _files(path)))
+    arrays = quarantine.run(
+        form.parse, str(path.resolve()), flatten=FLATTEN, limits=limits, **options
+    )
+    return from_arrays(arrays)
+
+
+def _make(form: Format, path: Path, **options) -> Volume:
+    _check_options(form, {name: None for name in options if name not in COMMON_OPTIONS})
+    return find_function(form.make)(path, **options)
+
+
+def _check_options(form: Format, options: Mapping[str, object]) -> None:
+    unknown = sorted(set(options) - set(form.options))
+    if unknown:
+        known = ", ".join(form.options) or "none"
+        raise InputError(
+            f"{', '.join(unknown)} is no option of {form.name} files (they take: {known})"
+        )
+
+
+def _files(path: Path) -> list[Path]:
+    """The file and those that share its name, or the files of the folder, four levels down."""
+    if path.is_file():
+        return [file for file in path.parent.glob(f"{glob.escape(path.stem)}*") if file.is_file()]
+    return [file for depth in range(4) for file in path.glob("*/" * depth + "*") if file.is_file()]
+
+
+def _provenance(form: Format, path: Path) -> dict[str, object]:
+    origin: dict[str, object] = {"origin": path.name, "format": form.name}
+    if path.is_file():
+        with open(path, "rb") as file:
+            origin["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return origin
+
+
+def _mesh(
+    surface: Surface, origin: Mapping[str, object], spacing: float, progress: Progress
+) -> Volume:
+    """Tetrahedra within a closed surface, under the surface's labels where it has them all."""
+    from twin.meshes.distance import SurfaceSolid
+    from twin.meshes.lattice import mesh_solid
+
+    labels = surface.labels
+    if labels is not None and not set(Boundary) - {Boundary.RV_ENDOCARDIUM} <= set(labels):
+        surface = replace(surface, labels=None)
+    volume = mesh_solid(SurfaceSolid(surface), spacing=spacing, progress=progress)
+    if not volume.boundary.any():
+        volume = replace(volume, triangles=NO_FACES.copy(), boundary=NO_LABELS.copy())
+    return replace(
+        volume,
+        provenance={**origin, **volume.provenance},
+        remarks=(*surface.remarks, f"meshed within the surface, {spacing:g} mm fine"),
+    )
+
+
+def _build(volume: Volume, progress: Progress) -> Heart:
+    """A heart of a mesh that passes the check, with all remarks in its provenance."""
+    from twin.meshes.build import build_heart
+    from twin.meshes.check import check
+    from twin.meshes.fibre_faults import mend_fibres
+
+    findings = check(volume)
+    if any(finding.name in MENDED_FIBRES for finding in findings):
+        amounts = ", ".join(f"{f.name}: {f.amount}" for f in findings if f.name in MENDED_FIBRES)
+        volume, said = mend_fibres(volume)
+        volume = replace(volume, remarks=(*volume.remarks, f"{amounts}; {said}"))
+    left = [
+        finding
+        for finding in findings
+        if finding.severity == "error" and finding.name not in (*MENDED_FIBRES, *COMPLETED)
+    ]
+    if left:
+        raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
+    heart = build_heart(volume, progress=progress)
+    nodes = [heart.boundary_nodes(side) for side in ENDOCARDIA]
+    doubt = doubt_axes(*(heart.points[side] for side in nodes)) if all(map(len, nodes)) else None
+    remarks = [*volume.remarks, *([doubt] if doubt else [])]
+    return replace(heart, provenance={**heart.provenance, "remarks": remarks})

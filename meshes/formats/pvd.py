@@ -1,0 +1,41 @@
+"""ParaView's collections: a .pvd that names other VTK files, here a single one."""
+
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from twin.meshes.errors import InputError
+from twin.meshes.files import whole_file
+from twin.meshes.formats import vtk
+from twin.meshes.formats.grid import Grid
+from twin.meshes.formats.markup import beside, read_root
+
+COLLECTION = """<?xml version="1.0"?>
+<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">
+  <Collection>
+    <DataSet timestep="0" part="0" file={file}/>
+  </Collection>
+</VTKFile>
+"""
+
+
+def parse(path: str) -> Grid:
+    """The first .vtu or .vtp that the collection names."""
+    names = [item.get("file", "") for item in read_root(path).iter("DataSet")]
+    if not names:
+        raise InputError("the collection names no data set")
+    target = beside(path, names[0])
+    if target.suffix.lower() not in (".vtu", ".vtp"):
+        raise InputError(f"it refers to {names[0][:100]}, expected a .vtu or .vtp")
+    grid = vtk.parse(str(target))
+    if len(names) == 1:
+        return grid
+    remark = f"the first of {len(names):,} data sets taken: {names[0]}"
+    return Grid(**{**vars(grid), "remarks": (*grid.remarks, remark)})
+
+
+def write(grid: Grid, path: Path) -> None:
+    """`NAME.pvd` beside a folder `NAME` that holds the .vtu."""
+    data = path.with_suffix("") / f"{path.stem}_0.vtu"
+    vtk.write(grid, data)
+    with whole_file(path) as part:
+        part.write_text(COLLECTION.format(file=quoteattr(f"{path.stem}/{data.name}")))
