@@ -56,11 +56,14 @@ class Examination:
 
     @cached_property
     def boundary(self) -> Int[np.ndarray, "faces 3"]:
-        """The faces of one tetrahedron alone, facing outwards where that is not inverted."""
+        """The faces of one tetrahedron alone, facing outwards however that is numbered."""
         alone = np.ones(4 * len(self.tetrahedra), bool)
         for faces in self.shared_faces:
             alone[faces] = False
-        return topology.tetrahedron_faces(self.tetrahedra)[alone]
+        boundary = topology.tetrahedron_faces(self.tetrahedra)[alone]
+        inverted = self.quality[np.flatnonzero(alone) // 4] < 0
+        boundary[inverted] = boundary[inverted][:, ::-1]
+        return boundary
 
     @cached_property
     def components(self) -> Int[np.ndarray, " tets"]:
@@ -87,7 +90,7 @@ class Examination:
         pairs = cKDTree(self.points).query_pairs(COINCIDENT * self.size, output_type="ndarray")
         if len(pairs) == 0:
             return np.arange(len(self.points))
-        labels = topology.label_components(*pairs.T, len(self.points))
+        labels = topology.label_components(pairs[:, 0], pairs[:, 1], len(self.points))
         return np.unique(labels, return_index=True)[1][labels]
 
     @cached_property

@@ -99,7 +99,7 @@ def mend_fibres(volume: Volume) -> tuple[Volume, str]:
     axes = _axes(volume)
     dropped = [name for name in AXES if name in volume.element_fields and name not in axes]
     faulty = np.zeros(len(volume.tetrahedra), bool)
-    for finder in (fault.find for fault in FAULTS[1:]):
+    for finder in (fault.find for fault in FAULTS[1:-1]):
         faulty[finder(mesh)] = True
     mended = _right(axes)
     usable = np.ones(len(faulty), bool)
@@ -146,7 +146,7 @@ def _nearest(mesh, usable):
     return source
 
 
-FAULTS = (
+FAULTS: tuple[Fault, ...] = (
     Fault(
         "wrong number of fibres",
         "fields",

@@ -56,7 +56,7 @@ class Fault(Generic[Mesh]):
     """A kind of fault and how to find it.
 
     `find` gives the numbers of the faulty parts, or rows of node numbers where the parts have no
-    numbers of their own (edges, faces). After a `gate` nothing further can be examined.
+    numbers of their own (edges, faces). Once a `gate` is shut only other gates can be examined.
     `{repair}` in a remedy stands for the command that repairs.
     """
 
@@ -70,12 +70,15 @@ class Fault(Generic[Mesh]):
 
 
 def examine(mesh, faults: Iterable[Fault], file: str) -> list[Finding]:
-    """The findings in the order of `faults`, up to the first gate that does not open.
+    """The findings in the order of `faults`, as far as the gates let one look.
 
     `mesh` answers `locate(parts, first)` with a place and `total(parts)` with their number.
     """
-    findings = []
+    findings: list[Finding] = []
+    shut = False
     for fault in faults:
+        if shut and not fault.gate:
+            break
         found = fault.find(mesh)
         if len(found) == 0:
             continue
@@ -93,6 +96,5 @@ def examine(mesh, faults: Iterable[Fault], file: str) -> list[Finding]:
                 remedy=fault.remedy.format(repair=f"`twin mesh repair {file}`"),
             )
         )
-        if fault.gate:
-            break
+        shut = shut or fault.gate
     return findings
