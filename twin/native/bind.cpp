@@ -3,6 +3,11 @@
 
 namespace nb = nanobind;
 
+void add_eikonal(nb::module_& m, nb::dict& handlers);
+
 NB_MODULE(_kernels, m) {
   m.doc() = "C++ kernels as XLA FFI handlers; use them through their Python modules.";
+  nb::dict handlers;
+  add_eikonal(m, handlers);
+  m.attr("handlers") = handlers;
 }

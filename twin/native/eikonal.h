@@ -1,0 +1,252 @@
+// Arrival times of a front on a mesh of tetrahedra, triangles and branches, by their edges'
+// squared travel times alone.
+//
+// An ordered fast iterative method: rounds in which every node that a neighbour has improved, and
+// whose turn has come in order of arrival, takes the earliest arrival through its ring. A round
+// reads only times of the rounds before it, so that any number of threads gives the same bits.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "eikonal_ring.h"
+#include "parallel.h"
+
+namespace twin {
+
+#define TWIN_DECLARE_PULL(set)                                                               \
+  void pull_##set(const Rings&, const float*, const float*, const int32_t*, int64_t, float*, \
+                  int32_t*, float*);                                                         \
+  void pull_##set(const Rings&, const double*, const double*, const int32_t*, int64_t,       \
+                  double*, int32_t*, double*);
+TWIN_DECLARE_PULL(baseline)
+#ifdef TWIN_X86
+TWIN_DECLARE_PULL(avx2)
+TWIN_DECLARE_PULL(avx512)
+#endif
+#undef TWIN_DECLARE_PULL
+
+template <typename Real>
+using Pull = void (*)(const Rings&, const Real*, const Real*, const int32_t*, int64_t, Real*,
+                      int32_t*, Real*);
+
+// The widest instruction set of this machine, or the one that TWIN_SIMD names.
+template <typename Real>
+Pull<Real> choose_pull() {
+  const char* wish = std::getenv("TWIN_SIMD");
+  const std::string name = wish ? wish : "";
+#ifdef TWIN_X86
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && (name.empty() || name == "avx512")) return pull_avx512;
+  if (avx2 && (name.empty() || name == "avx2")) return pull_avx2;
+#endif
+  if (name.empty() || name == "baseline") return pull_baseline;
+  throw std::invalid_argument("TWIN_SIMD=" + name +
+                              ": this machine or build has no such instruction set; expected "
+                              "avx512, avx2 or baseline");
+}
+
+template <typename Real>
+class Eikonal {
+ public:
+  explicit Eikonal(const Rings& rings)
+      : rings_(rings),
+        pull_(choose_pull<Real>()),
+        keys_(rings.nodes),
+        fresh_(rings.nodes),
+        reach_(rings.nodes),
+        times_(rings.nodes + 1) {}
+
+  // times: first the sources' times and infinity elsewhere, at the end the arrivals.
+  // winners: the slot code that a node's time came through, -1 at sources and where never.
+  void solve(const Real* lengths, Real* times, int32_t* winners, Crew& crew) {
+    lengths_ = lengths;
+    winners_ = winners;
+    start(times, crew.size());
+    while (gather()) {
+      const int64_t count = static_cast<int64_t>(due_.size());
+      const int64_t chunks = (count + kGrain - 1) / kGrain;
+      const auto range = [count](int64_t chunk) {
+        return std::pair(chunk * kGrain, std::min(count, (chunk + 1) * kGrain));
+      };
+      crew.run(chunks, [&](int64_t chunk, int) {
+        const auto [from, to] = range(chunk);
+        pull_(rings_, lengths_, times_.data(), due_.data() + from, to - from, fresh_.data(),
+              candidates_.data(), reach_.data());
+      });
+      crew.run(chunks, [&](int64_t chunk, int rank) {
+        const auto [from, to] = range(chunk);
+        for (int64_t i = from; i < to; ++i)
+          if (fresh_[due_[i]] < never) settle(due_[i], lists_[rank]);
+      });
+    }
+    std::copy(times_.begin(), times_.end() - 1, times);
+  }
+
+ private:
+  static constexpr Real never = std::numeric_limits<Real>::infinity();
+  static constexpr int64_t kGrain = 32;
+  static constexpr Real kWindow = Real(0.4);  // of a mean edge's travel time
+  static constexpr Real kHorizon = 8;         // windows that are kept sorted out from the rest
+
+  struct alignas(64) Lists {
+    std::vector<int32_t> next, near, far;
+  };
+
+  // A key is the earliest time at which a neighbour improved: a node's place in the order.
+  struct Key {
+    std::atomic<Real> value;
+    Key() : value(never) {}
+    Key(const Key&) : value(never) {}
+    Key& operator=(const Key&) { value.store(never, std::memory_order_relaxed); return *this; }
+    Real get() const { return value.load(std::memory_order_relaxed); }
+    void clear() { value.store(never, std::memory_order_relaxed); }
+    Real lower(Real to) {
+      Real before = get();
+      while (to < before &&
+             !value.compare_exchange_weak(before, to, std::memory_order_relaxed)) {
+      }
+      return before;
+    }
+  };
+
+  void start(const Real* times, int threads) {
+    std::copy(times, times + rings_.nodes, times_.begin());
+    times_.back() = never;
+    std::fill(winners_, winners_ + rings_.nodes, -1);
+    candidates_.assign(rings_.nodes, -1);
+    std::fill(keys_.begin(), keys_.end(), Key());
+    std::fill(fresh_.begin(), fresh_.end(), never);
+    std::fill(reach_.begin(), reach_.end(), Real(1));  // positive: not visited yet
+    lists_.assign(threads, Lists());
+    near_.clear();
+    far_.clear();
+    width_ = kWindow * typical_edge();
+    end_ = horizon_ = -never;
+    for (int32_t v = 0; v < rings_.nodes; ++v)
+      if (times_[v] < never) mark_neighbours(v, times_[v], lists_[0]);
+  }
+
+  // Harmonic mean of the travel times along some of the edges: the fast tissue sets the pace.
+  Real typical_edge() const {
+    double rate = 0, count = 0;
+    for (int64_t e = 0; e < rings_.elements; e += 61)
+      for (int j = 0; j < 6; ++j) {
+        const Real length = lengths_[6 * e + j];
+        if (length > 0 && length < never) rate += 1 / std::sqrt(double(length)), ++count;
+      }
+    return count ? Real(count / rate) : Real(1);
+  }
+
+  Real time_now(int32_t v) const {
+    return std::min(times_relaxed(v), fresh_[v]);
+  }
+
+  Real times_relaxed(int32_t v) const {
+    Real value;
+    __atomic_load(&times_[v], &value, __ATOMIC_RELAXED);
+    return value;
+  }
+
+  void settle(int32_t v, Lists& lists) {
+    Real time = fresh_[v];
+    __atomic_store(&times_[v], &time, __ATOMIC_RELAXED);
+    winners_[v] = candidates_[v];
+    mark_neighbours(v, time, lists);
+  }
+
+  // A neighbour can profit only if it is later, or earlier by no more than its obtuse angles let
+  // it be. Whether a neighbour has settled in this very round yet makes no difference here.
+  void mark_neighbours(int32_t v, Real time, Lists& lists) {
+    for (int32_t q = rings_.neighbour_start[v]; q < rings_.neighbour_start[v + 1]; ++q) {
+      const int32_t w = rings_.neighbours[q];
+      const Real reach = reach_[w] > 0 ? -never : reach_[w];
+      if (!(time_now(w) > time + reach)) continue;
+      const Real before = keys_[w].lower(time);
+      if (!(time < before)) continue;
+      if (time < end_ && !(before < end_)) lists.next.push_back(w);
+      else if (time >= end_ && time < horizon_ && !(before < horizon_)) lists.near.push_back(w);
+      else if (time >= horizon_ && before == never) lists.far.push_back(w);
+    }
+  }
+
+  // The nodes of the next round, into due_; false when none is left.
+  bool gather() {
+    due_.clear();
+    for (Lists& l : lists_) {
+      for (int32_t v : l.next) take(v);
+      l.next.clear();
+      near_.insert(near_.end(), l.near.begin(), l.near.end());
+      far_.insert(far_.end(), l.far.begin(), l.far.end());
+      l.near.clear();
+      l.far.clear();
+    }
+    if (!due_.empty()) return true;
+    if (!advance(near_)) {
+      const Real first = earliest(far_);
+      if (!(first < never)) return false;
+      horizon_ = first + kHorizon * width_;
+      split(far_, near_, horizon_);
+      advance(near_);
+    }
+    return true;
+  }
+
+  void take(int32_t v) {
+    if (!(keys_[v].get() < never)) return;
+    keys_[v].clear();
+    due_.push_back(v);
+  }
+
+  // Drops what was taken already; returns the earliest key of the rest.
+  Real earliest(std::vector<int32_t>& list) {
+    Real first = never;
+    size_t kept = 0;
+    for (int32_t v : list) {
+      const Real key = keys_[v].get();
+      if (!(key < never)) continue;
+      first = std::min(first, key);
+      list[kept++] = v;
+    }
+    list.resize(kept);
+    return first;
+  }
+
+  void split(std::vector<int32_t>& from, std::vector<int32_t>& to, Real bound) {
+    const auto later = std::partition(from.begin(), from.end(), [&](int32_t v) {
+      return keys_[v].get() < bound;
+    });
+    to.insert(to.end(), from.begin(), later);
+    from.erase(from.begin(), later);
+  }
+
+  bool advance(std::vector<int32_t>& list) {
+    const Real first = earliest(list);
+    if (!(first < never)) return false;
+    end_ = std::nextafter(first + width_, never);
+    size_t kept = 0;
+    for (int32_t v : list)
+      if (keys_[v].get() < end_) take(v); else if (keys_[v].get() < never) list[kept++] = v;
+    list.resize(kept);
+    return true;
+  }
+
+  const Rings rings_;
+  const Pull<Real> pull_;
+  const Real* lengths_ = nullptr;
+  int32_t* winners_ = nullptr;
+  Real width_ = 0, end_ = 0, horizon_ = 0;
+  std::vector<Key> keys_;
+  std::vector<Real> fresh_, reach_, times_;
+  std::vector<int32_t> candidates_, due_, near_, far_;
+  std::vector<Lists> lists_;
+};
+
+}  // namespace twin

@@ -1,0 +1,188 @@
+// XLA FFI handlers of the eikonal kernels: unpacking only.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <memory>
+#include <string>
+
+#include "eikonal.h"
+#include "eikonal_adjoint.h"
+#include "eikonal_front.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace nb = nanobind;
+namespace ffi = xla::ffi;
+
+namespace {
+
+using Ints = ffi::Buffer<ffi::S32>;
+
+int thread_limit() {
+  const char* wish = std::getenv("TWIN_THREADS");
+  return wish ? std::max(1, std::atoi(wish)) : 1 << 20;
+}
+
+int crew_size(const ffi::ThreadPool& pool) {
+  return static_cast<int>(std::min<int64_t>(pool.num_threads(), thread_limit()));
+}
+
+// Where scenario b lies in an argument whose leading axes are the batch's or 1.
+int64_t batch_place(ffi::Span<const int64_t> axes, int64_t own,
+                    ffi::Span<const int64_t> batch, int64_t scenario) {
+  const int64_t count = static_cast<int64_t>(axes.size()) - own;
+  const int64_t all = static_cast<int64_t>(batch.size());
+  int64_t place = 0, stride = 1;
+  for (int64_t i = 1; i <= all; ++i) {
+    const int64_t size = batch[all - i], here = scenario % size;
+    scenario /= size;
+    if (i > count || axes[count - i] == 1) continue;
+    place += here * stride;
+    stride *= axes[count - i];
+  }
+  return place;
+}
+
+struct Batch {
+  ffi::Span<const int64_t> axes;
+  int64_t size = 1;
+  explicit Batch(ffi::Span<const int64_t> shape, size_t own)
+      : axes(shape.begin(), shape.size() - own) {
+    for (size_t i = 0; i < axes.size(); ++i) size *= axes[i];
+  }
+};
+
+twin::Rings rings_of(int64_t nodes, int64_t elements, Ints start, Ints slots,
+                     Ints neighbour_start, Ints neighbours) {
+  return {nodes, elements, start.typed_data(), slots.typed_data(), neighbour_start.typed_data(),
+          neighbours.typed_data()};
+}
+
+// run(scenario, solver, crew) for the whole batch: side by side where there are several, else
+// with all threads inside the one.
+template <typename Solver, typename Run>
+void run_batch(ffi::ThreadPool pool, int64_t scenarios, const twin::Rings& rings, Run run) {
+  const auto schedule = [&pool](std::function<void()> task) {
+    pool.Schedule([task = std::move(task)] { task(); });
+  };
+  twin::Crew crew(crew_size(pool) - 1, schedule);
+  if (scenarios == 1) {
+    Solver solver(rings);
+    return run(0, solver, crew);
+  }
+  std::vector<std::unique_ptr<Solver>> solvers(crew.size());
+  crew.run(scenarios, [&](int64_t scenario, int rank) {
+    if (!solvers[rank]) solvers[rank] = std::make_unique<Solver>(rings);
+    twin::Crew alone(0, {});
+    run(scenario, *solvers[rank], alone);
+  });
+}
+
+template <ffi::DataType dtype>
+ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_start,
+                 Ints neighbours, ffi::Buffer<dtype> lengths, ffi::Buffer<dtype> begin,
+                 ffi::ResultBuffer<dtype> times, ffi::ResultBuffer<ffi::S32> winners) try {
+  using Real = ffi::NativeType<dtype>;
+  const int64_t nodes = begin.dimensions().back();
+  const auto shape = lengths.dimensions();
+  const int64_t elements = shape[shape.size() - 2];
+  if (static_cast<int64_t>(start.element_count()) != nodes + 1)
+    return ffi::Error::InvalidArgument("eikonal: the rings are of another mesh than the times");
+  const auto rings = rings_of(nodes, elements, start, slots, neighbour_start, neighbours);
+  const Batch batch(times->dimensions(), 1);
+  run_batch<twin::Eikonal<Real>>(pool, batch.size, rings, [&](int64_t b, auto& solver, auto& crew) {
+    const Real* from = begin.typed_data() + nodes * batch_place(begin.dimensions(), 1, batch.axes, b);
+    const Real* l = lengths.typed_data() + 6 * elements * batch_place(shape, 2, batch.axes, b);
+    Real* to = times->typed_data() + nodes * b;
+    std::copy(from, from + nodes, to);
+    solver.solve(l, to, winners->typed_data() + nodes * b, crew);
+  });
+  return ffi::Error::Success();
+} catch (const std::invalid_argument& fault) {
+  return ffi::Error::InvalidArgument(fault.what());
+}
+
+template <ffi::DataType dtype>
+ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_start,
+                   Ints neighbours, Ints corners, ffi::Buffer<dtype> lengths,
+                   ffi::Buffer<dtype> times, Ints winners, ffi::Buffer<dtype> seeds,
+                   ffi::ResultBuffer<dtype> by_begin, ffi::ResultBuffer<dtype> by_lengths) {
+  using Real = ffi::NativeType<dtype>;
+  const int64_t nodes = times.dimensions().back();
+  const auto shape = lengths.dimensions();
+  const int64_t elements = shape[shape.size() - 2];
+  const auto rings = rings_of(nodes, elements, start, slots, neighbour_start, neighbours);
+  const Batch batch(by_begin->dimensions(), 1);
+  const auto place = [&](const auto& buffer, int64_t own, int64_t b) {
+    return batch_place(buffer.dimensions(), own, batch.axes, b);
+  };
+  run_batch<twin::EikonalAdjoint<Real>>(
+      pool, batch.size, rings, [&](int64_t b, auto& solver, auto& crew) {
+        solver.solve(corners.typed_data(), lengths.typed_data() + 6 * elements * place(lengths, 2, b),
+                     times.typed_data() + nodes * place(times, 1, b),
+                     winners.typed_data() + nodes * place(winners, 1, b),
+                     seeds.typed_data() + nodes * place(seeds, 1, b),
+                     by_begin->typed_data() + nodes * b,
+                     by_lengths->typed_data() + 6 * elements * b, crew);
+      });
+  return ffi::Error::Success();
+}
+
+#define TWIN_EIKONAL(kind)                                                               \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalSolve##kind, Solve<ffi::kind>,                    \
+                                ffi::Ffi::Bind()                                         \
+                                    .Ctx<ffi::ThreadPool>()                              \
+                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>().Arg<Ints>()     \
+                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
+                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
+                                    .Ret<ffi::Buffer<ffi::kind>>()                       \
+                                    .Ret<Ints>());                                       \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalAdjoint##kind, Adjoint<ffi::kind>,                \
+                                ffi::Ffi::Bind()                                         \
+                                    .Ctx<ffi::ThreadPool>()                              \
+                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>().Arg<Ints>()     \
+                                    .Arg<Ints>()                                         \
+                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
+                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
+                                    .Arg<Ints>()                                         \
+                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
+                                    .Ret<ffi::Buffer<ffi::kind>>()                       \
+                                    .Ret<ffi::Buffer<ffi::kind>>())
+
+using IntArray = nb::ndarray<nb::numpy, int32_t>;
+
+IntArray to_numpy(std::vector<int32_t>&& values) {
+  auto* kept = new std::vector<int32_t>(std::move(values));
+  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<int32_t>*>(p); });
+  return IntArray(kept->data(), {kept->size()}, owner);
+}
+
+nb::dict prepare(nb::ndarray<const double, nb::shape<-1, 3>, nb::c_contig> points,
+                 nb::ndarray<const int32_t, nb::shape<-1, 4>, nb::c_contig> elements) {
+  twin::Front front;
+  {
+    nb::gil_scoped_release release;
+    front = twin::prepare_front(points.data(), points.shape(0), elements.data(), elements.shape(0));
+  }
+  nb::dict d;
+  d["node_order"] = to_numpy(std::move(front.node_order));
+  d["element_order"] = to_numpy(std::move(front.element_order));
+  d["corners"] = to_numpy(std::move(front.corners));
+  d["start"] = to_numpy(std::move(front.start));
+  d["slots"] = to_numpy(std::move(front.slots));
+  d["neighbour_start"] = to_numpy(std::move(front.neighbour_start));
+  d["neighbours"] = to_numpy(std::move(front.neighbours));
+  return d;
+}
+
+}  // namespace
+
+TWIN_EIKONAL(F32);
+TWIN_EIKONAL(F64);
+
+void add_eikonal(nb::module_& m, nb::dict& handlers) {
+  handlers["twin_eikonal_solve_float32"] = nb::capsule(reinterpret_cast<void*>(EikonalSolveF32));
+  handlers["twin_eikonal_solve_float64"] = nb::capsule(reinterpret_cast<void*>(EikonalSolveF64));
+  handlers["twin_eikonal_adjoint_float32"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF32));
+  handlers["twin_eikonal_adjoint_float64"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF64));
+  m.def("prepare_front", &prepare, nb::arg("points"), nb::arg("elements"));
+}

@@ -1,0 +1,130 @@
+// Prepares a mesh for the kernels: nodes along a space-filling curve, elements in the order of
+// their first node, and every node's ring and neighbours packed.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "eikonal_ring.h"
+
+namespace twin {
+
+struct Front {
+  std::vector<int32_t> node_order;     // new -> given
+  std::vector<int32_t> element_order;  // new -> given
+  std::vector<int32_t> corners;        // 4 per element, new numbers; `nodes` where missing
+  std::vector<int32_t> start, slots, neighbour_start, neighbours;
+};
+
+namespace front_detail {
+
+inline uint64_t spread_bits(uint64_t v) {
+  v &= 0x1fffff;
+  v = (v | v << 32) & 0x1f00000000ffffull;
+  v = (v | v << 16) & 0x1f0000ff0000ffull;
+  v = (v | v << 8) & 0x100f00f00f00f00full;
+  v = (v | v << 4) & 0x10c30c30c30c30c3ull;
+  return (v | v << 2) & 0x1249249249249249ull;
+}
+
+// Order of the nodes along the Morton curve through their bounding cube.
+inline std::vector<int32_t> curve_order(const double* points, int64_t nodes) {
+  double low[3] = {0, 0, 0}, extent = 0;
+  for (int d = 0; d < 3; ++d) {
+    double least = points[d], most = points[d];
+    for (int64_t v = 0; v < nodes; ++v) {
+      least = std::min(least, points[3 * v + d]);
+      most = std::max(most, points[3 * v + d]);
+    }
+    low[d] = least;
+    extent = std::max(extent, most - least);
+  }
+  const double scale = extent > 0 ? 2097151 / extent : 0;
+  std::vector<std::pair<uint64_t, int32_t>> keys(nodes);
+  for (int64_t v = 0; v < nodes; ++v) {
+    uint64_t key = 0;
+    for (int d = 0; d < 3; ++d)
+      key |= spread_bits(static_cast<uint64_t>((points[3 * v + d] - low[d]) * scale)) << d;
+    keys[v] = {key, static_cast<int32_t>(v)};
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<int32_t> order(nodes);
+  for (int64_t v = 0; v < nodes; ++v) order[v] = keys[v].second;
+  return order;
+}
+
+// Start of each bucket, from how many items each holds.
+inline std::vector<int32_t> running_sum(const std::vector<int32_t>& counts) {
+  std::vector<int32_t> start(counts.size() + 1, 0);
+  for (size_t i = 0; i < counts.size(); ++i) start[i + 1] = start[i] + counts[i];
+  return start;
+}
+
+}  // namespace front_detail
+
+// `elements` holds four node numbers each, -1 where a triangle or branch has no more corners.
+inline Front prepare_front(const double* points, int64_t nodes, const int32_t* elements,
+                           int64_t count) {
+  using namespace front_detail;
+  Front front;
+  front.node_order = curve_order(points, nodes);
+  const int32_t nobody = static_cast<int32_t>(nodes);
+  std::vector<int32_t> number(nodes);
+  for (int32_t v = 0; v < nobody; ++v) number[front.node_order[v]] = v;
+
+  std::vector<int32_t> first(count), tally(nodes, 0);
+  for (int64_t e = 0; e < count; ++e) {
+    int32_t least = nobody;
+    for (int k = 0; k < 4; ++k)
+      if (elements[4 * e + k] >= 0) least = std::min(least, number[elements[4 * e + k]]);
+    ++tally[first[e] = least];
+  }
+  std::vector<int32_t> place = running_sum(tally);
+  front.element_order.resize(count);
+  for (int64_t e = 0; e < count; ++e) front.element_order[place[first[e]]++] = int32_t(e);
+
+  front.corners.resize(4 * count);
+  std::fill(tally.begin(), tally.end(), 0);
+  for (int64_t e = 0; e < count; ++e)
+    for (int k = 0; k < 4; ++k) {
+      const int32_t given = elements[4 * int64_t(front.element_order[e]) + k];
+      front.corners[4 * e + k] = given < 0 ? nobody : number[given];
+      if (given >= 0) ++tally[number[given]];
+    }
+  for (int32_t& t : tally) t = (t + kLanes - 1) / kLanes * kLanes;
+  front.start = running_sum(tally);
+  front.slots.assign(4 * int64_t(front.start[nodes]), nobody);
+
+  static constexpr int kOthers[4][3] = {{1, 2, 3}, {0, 2, 3}, {0, 1, 3}, {0, 1, 2}};
+  std::vector<int32_t> filled(nodes, 0);
+  for (int64_t e = 0; e < count; ++e)
+    for (int k = 0; k < 4; ++k) {
+      const int32_t* corner = &front.corners[4 * e];
+      const int32_t v = corner[k];
+      if (v == nobody) continue;
+      const int32_t size = front.start[v + 1] - front.start[v];
+      int32_t* slot = &front.slots[4 * int64_t(front.start[v]) + filled[v]++];
+      for (int j = 0; j < 3; ++j) slot[j * size] = corner[kOthers[k][j]];
+      slot[3 * size] = static_cast<int32_t>(4 * e + k);
+    }
+
+  std::vector<int32_t> seen(nodes + 1, -1);
+  front.neighbour_start.push_back(0);
+  front.neighbours.reserve(16 * nodes);
+  for (int32_t v = 0; v < nobody; ++v) {
+    const int32_t size = front.start[v + 1] - front.start[v];
+    int32_t* slots = front.slots.data() + 4 * int64_t(front.start[v]);
+    seen[nobody] = v;
+    for (int32_t i = 0; i < 3 * size; ++i)
+      if (seen[slots[i]] != v) {
+        seen[slots[i]] = v;
+        front.neighbours.push_back(slots[i]);
+      }
+    front.neighbour_start.push_back(static_cast<int32_t>(front.neighbours.size()));
+    for (int32_t i = filled[v]; i < size; ++i) slots[3 * size + i] = size ? slots[3 * size] : 0;
+  }
+  return front;
+}
+
+}  // namespace twin
