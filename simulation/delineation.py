@@ -72,7 +72,9 @@ def _qrs_bounds(leads: np.ndarray, rate: float, reference: int) -> tuple[int, in
     least = SPEED_SHARE * speed[peak]
     onset = core[0] - _steps_to_rest(speed[core[0] :: -1], max(before, least), 10 * ms)
     end = core[-1] + _steps_to_rest(speed[core[-1] :], max(after, least), 12 * ms)
-    return int(onset), int(end)
+    # Smoothing spreads the QRS to either side, by nearly its own width.
+    spread = round(0.8 * width * ms)
+    return int(onset) + spread, int(end) - spread
 
 
 def _rest(speed: np.ndarray, ms: float, leads: int) -> float:

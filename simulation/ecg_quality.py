@@ -131,12 +131,13 @@ def _duplicated(ecg: ECG) -> Iterator[Fault]:
 def _amplitude(ecg: ECG) -> Iterator[Fault]:
     spans = np.array([np.subtract(*np.percentile(row, [99.9, 0.1])) for row in ecg.signals])
     typical = float(np.median(spans))
-    for name, span in zip(ecg.leads, spans, strict=True):
-        if span > 100 * typical or span < typical / 100:
-            text = f"lead {name} spans {span:.3g} mV where the others span {typical:.3g} mV"
-            yield Fault(Kind.AMPLITUDE, (name,), f"{text}: uV and mV may be mixed; check its unit")
-    if not 0.1 <= spans.max() <= 30:
-        text = f"the largest lead spans {spans.max():.3g} mV; expected 0.1-30 mV"
+    alike = (spans <= 100 * typical) & (spans >= typical / 100)
+    for i in np.flatnonzero(~alike):
+        text = f"lead {ecg.leads[i]} spans {spans[i]:.3g} mV where the others span {typical:.3g} mV"
+        text = f"{text}: uV and mV may be mixed; check its unit"
+        yield Fault(Kind.AMPLITUDE, (ecg.leads[i],), text)
+    if not 0.1 <= (largest := spans[alike].max()) <= 30:
+        text = f"the largest lead spans {largest:.3g} mV; expected 0.1-30 mV"
         yield Fault(Kind.AMPLITUDE, ecg.leads, f"{text}: check the unit")
 
 

@@ -5,7 +5,7 @@ sample. The layouts of other groups are told by the file's name.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,16 +15,15 @@ from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.simulation.ecg import ECG
 from twin.simulation.ecg_files.recording import MOST_LEADS, Format, Recording
-from twin.simulation.leads import INDEPENDENT, STANDARD
+from twin.simulation.leads import INDEPENDENT, STANDARD, is_known
 
 MOST_BYTES = 2**28
 
 _TIME = re.compile(r"^(time|t|timestamp)[\s_(\[/]*(ms|s|sec|seconds|milliseconds)?[)\]]?$", re.I)
 _INDEX = re.compile(r"^(|sample|index|#|nr|no|n|unnamed.*)$", re.I)
-# `aV` must not read as a lead called a in volts: V alone needs its brackets.
-_UNIT = re.compile(
-    r"^(.+?)(?:\s*[(\[/]\s*|_)(mV|uV|[µμ]V|nV)\s*[)\]]?$|^(.+?)\s*[(\[/]\s*(V)\s*[)\]]$", re.I
-)
+_BRACKETED = re.compile(r"^(.+?)\s*[(\[]\s*([^\s)\]]+)\s*[)\]]$")
+# V alone is no suffix: aV would be a lead called a, in volts.
+_SUFFIXED = re.compile(r"^(.+?)\s*[/_]\s*(mV|uV|[µμ]V|nV)$", re.I)
 _DECLARED = re.compile(r"(rate|unit)\W+(\S+)", re.I)
 
 
@@ -83,7 +82,7 @@ def _read_table(path: Path) -> tuple[dict[str, str], list[str] | None, np.ndarra
     if not rows:
         raise InputError("the table is empty")
     declared = {m[1].lower(): m[2] for line in comments for m in _DECLARED.finditer(line)}
-    fields = _splitter(rows[0][1])
+    fields = _splitter([line for _, line in rows[:2]])
     first = fields(rows[0][1])
     if all(_is_number(field) for field in first):
         return declared, None, _numbers(rows, fields)
@@ -92,17 +91,19 @@ def _read_table(path: Path) -> tuple[dict[str, str], list[str] | None, np.ndarra
     return declared, first, _numbers(rows[1:], fields)
 
 
-def _splitter(line: str):
+def _splitter(lines: Sequence[str]) -> Callable[[str], list[str]]:
     """How a line falls into fields. Between semicolons a comma is a decimal point."""
+    line = lines[0]
     if ";" in line:
         return lambda text: [field.strip().replace(",", ".") for field in text.split(";")]
     for separator in (",", "\t"):
         if separator in line:
             return lambda text: [field.strip().strip('"') for field in text.split(separator)]
-    return str.split
+    alike = len({len(line.split()) for line in lines}) == 1
+    return str.split if alike else lambda text: [text.strip()]
 
 
-def _numbers(rows: Sequence[tuple[int, str]], fields) -> np.ndarray:
+def _numbers(rows: Sequence[tuple[int, str]], fields: Callable[[str], list[str]]) -> np.ndarray:
     if not rows:
         raise InputError("the table has a header and no rows")
     width, table = len(fields(rows[0][1])), []
@@ -118,7 +119,9 @@ def _numbers(rows: Sequence[tuple[int, str]], fields) -> np.ndarray:
     return np.array(table)
 
 
-def _named_rows(rows: Sequence[tuple[int, str]], fields) -> tuple[list[str], np.ndarray]:
+def _named_rows(
+    rows: Sequence[tuple[int, str]], fields: Callable[[str], list[str]]
+) -> tuple[list[str], np.ndarray]:
     """Each line is a lead that begins with its name; turned so that leads are columns."""
     names = [fields(line)[0] for _, line in rows]
     rest = [(number, " ".join(w or "nan" for w in fields(line)[1:])) for number, line in rows]
@@ -151,8 +154,8 @@ def _with_header(header: list[str], table: np.ndarray) -> Recording:
 
 
 def _split_unit(name: str) -> tuple[str, str | None]:
-    match = _UNIT.match(name)
-    return (match[1] or match[3], match[2] or match[4]) if match else (name, None)
+    match = _BRACKETED.match(name) or _SUFFIXED.match(name)
+    return (match[1], match[2]) if match and is_known(match[1]) else (name, None)
 
 
 def _rate_of(times: np.ndarray, unit: str | None) -> float:
@@ -200,7 +203,7 @@ def _drop_index(table: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Without a first column or row that only counts."""
     for axis, said in ((0, "column"), (1, "row")):
         line = table[:, 0] if axis == 0 else table[0]
-        if len(line) > 2 and np.array_equal(np.diff(line[1:]), np.ones(len(line) - 2)):
+        if len(line) > 10 and np.array_equal(np.diff(line[1:]), np.ones(len(line) - 2)):
             rest = table[:, 1:] if axis == 0 else table[1:]
             if rest.size:
                 return rest, (f"the first {said} only counts and was left out",)
