@@ -112,7 +112,7 @@ def coordinates(
         fields[name] = (values - start) / (end - start)
         if name == "ventricle":
             fields[name] = np.round(np.clip(fields[name], 0, 1)).astype(np.int8)
-        if (start, end) != (0, 1):
+        if not np.allclose((start, end), (0, 1)):
             remarks.append(f"{name} turned to run from 0 to 1: it was {start:.3g} to {end:.3g}")
     return fields, remarks
 

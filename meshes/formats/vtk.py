@@ -26,6 +26,14 @@ BEGINNINGS = {
 }
 """What an honest file of each kind starts with."""
 
+READERS = {
+    ".vtu": pyvista.XMLUnstructuredGridReader,
+    ".vtp": pyvista.XMLPolyDataReader,
+    ".vtk": pyvista.VTKDataSetReader,
+    ".ply": pyvista.PLYReader,
+    ".obj": pyvista.OBJReader,
+}
+
 COUNTS = re.compile(
     rb'(?:NumberOf\w+="|^(?:POINTS|CELLS|CELL_TYPES|POLYGONS|CELL_DATA|POINT_DATA) +'
     rb"|^element +\w+ +)(-?\d+)",
@@ -40,7 +48,7 @@ def parse(path: str) -> Grid:
     ending = Path(path).suffix.lower()
     notes = _examine(Path(path), ending)
     with pyvista.VtkErrorCatcher(send_to_logging=False) as catcher:
-        mesh = pyvista.read(path)
+        mesh = READERS[ending](path).read()
     if catcher.error_events:
         complaint = " ".join(str(catcher.error_events[0].alert).split())[:160]
         raise InputError(f"VTK could not read it whole: {complaint}")
@@ -92,7 +100,7 @@ def _grid(mesh: pyvista.UnstructuredGrid, notes: dict[str, str]) -> Grid:
     return grid_from_cells(
         np.asarray(mesh.points),
         np.asarray(mesh.cell_connectivity),
-        np.asarray(mesh.offset),
+        pyvista.convert_array(mesh.GetCells().GetOffsetsArray()),
         np.asarray(mesh.celltypes),
         cell_fields=_numeric_fields(mesh.cell_data, mesh.n_cells),
         point_fields=_numeric_fields(mesh.point_data, mesh.n_points),
