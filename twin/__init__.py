@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from twin.meshes.errors import TwinError as TwinError
     from twin.meshes.heart import Boundary as Boundary
     from twin.meshes.heart import Heart as Heart
+    from twin.simulation.ecg import ECG as ECG
 
 _HOME = {
+    "ECG": "twin.simulation.ecg",
     "Boundary": "twin.meshes.heart",
     "Heart": "twin.meshes.heart",
     "InputError": "twin.meshes.errors",
     "TwinError": "twin.meshes.errors",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str):
