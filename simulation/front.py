@@ -1,0 +1,142 @@
+"""Meshes made ready for the eikonal solver: ordered, packed, and measured along their axes."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from twin.meshes.heart import Heart
+from twin.native import kernels
+
+EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+"""The corners of an element that each of its six edges joins."""
+
+
+class Rings(NamedTuple):
+    """What meets at each node, as the kernels read it (twin/native/eikonal_ring.h)."""
+
+    start: Int[Array, " points+1"]
+    slots: Int[Array, " words"]
+    neighbour_start: Int[Array, " points+1"]
+    neighbours: Int[Array, " pairs"]
+    corners: Int[Array, "elements 4"]
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """A mesh on which fronts run: tetrahedra, triangles and branches, of 4, 3 and 2 corners.
+
+    Nodes are numbered anew along a space-filling curve and elements by their first node:
+    `node_order` and `element_order` hold the given number of each. Where an element has fewer
+    corners, `rings.corners` holds the number of nodes. `edges` are the squared extents, mm2, of
+    an element's six edges along its three axes, so that the squared travel time along an edge is
+    the sum of extent / speed^2; edges that do not exist have extents of 0.
+    """
+
+    points: Float[np.ndarray, "points 3"]
+    rings: Rings
+    node_order: Int[np.ndarray, " points"]
+    element_order: Int[np.ndarray, " elements"]
+    edges: Float[np.ndarray, "3 elements 6"]
+    axes: Float[np.ndarray, "elements 3 3"]
+
+    @staticmethod
+    def of_heart(heart: Heart) -> "Front":
+        """The heart's own; made once for each anatomy and kept while it is among the latest."""
+        front = _latest.pop(heart.content, None)
+        if front is None:
+            fibres = heart.fibres
+            axes = np.stack([fibres.fibre, fibres.sheet, fibres.normal], axis=1)
+            front = Front.build(heart.points, heart.tetrahedra, axes)
+        _latest[heart.content] = front
+        while len(_latest) > KEPT:
+            _latest.popitem(last=False)
+        return front
+
+    @staticmethod
+    def build(
+        points: Float[np.ndarray, "points 3"],
+        elements: Int[np.ndarray, "elements corners"],
+        axes: Float[np.ndarray, "elements 3 3"],
+    ) -> "Front":
+        """From elements of up to four corners, -1 where there is none, and the three axes (rows)
+        along which an element's speeds are given. Precision is that of `points`."""
+        padded = np.full((len(elements), 4), -1, np.int32)
+        padded[:, : elements.shape[1]] = elements
+        packed = kernels.prepare_front(np.ascontiguousarray(points, np.float64), padded)
+        node_order, element_order = packed.pop("node_order"), packed.pop("element_order")
+        corners = packed.pop("corners").reshape(-1, 4)
+        ordered = np.ascontiguousarray(points[node_order])
+        axes = np.asarray(axes, points.dtype)[element_order]
+        return Front(
+            points=ordered,
+            rings=Rings(corners=corners, **packed),
+            node_order=node_order,
+            element_order=element_order,
+            edges=_measure(ordered, corners, axes),
+            axes=axes,
+        )
+
+    @cached_property
+    def node_number(self) -> Int[np.ndarray, " points"]:
+        """The new number of each given node."""
+        return _inverse(self.node_order)
+
+    @cached_property
+    def parts(self) -> Int[np.ndarray, " points"]:
+        """A number for each node, the same wherever elements connect."""
+        return connected_parts(self.rings.corners, len(self.points))
+
+    @property
+    def nbytes(self) -> int:
+        arrays = [*self.rings, self.points, self.node_order, self.element_order, self.edges]
+        return sum(np.asarray(a).nbytes for a in [*arrays, self.axes])
+
+
+KEPT = 4
+_latest: OrderedDict[str, Front] = OrderedDict()
+
+
+def connected_parts(
+    corners: Int[np.ndarray, "elements 4"], nodes: int
+) -> Int[np.ndarray, " points"]:
+    """Which part of the mesh each node is in, parts counted by the elements given."""
+    first = np.repeat(corners[:, 0], 3)
+    other = corners[:, 1:].ravel()
+    real = other < nodes
+    pairs = (first[real], other[real])
+    graph = coo_array((np.ones(len(pairs[0]), bool), pairs), shape=(nodes, nodes))
+    return connected_components(graph, directed=False)[1]
+
+
+def conducting_nodes(
+    corners: Int[np.ndarray, "elements 4"], conducting: Bool[np.ndarray, " elements"], nodes: int
+) -> Bool[np.ndarray, " points"]:
+    """The nodes of at least one conducting element."""
+    touched = np.zeros(nodes + 1, bool)
+    touched[corners[conducting].ravel()] = True
+    return touched[:nodes]
+
+
+def _measure(points, corners, axes) -> Float[np.ndarray, "3 elements 6"]:
+    """Squared extent of every edge along each of its element's axes."""
+    nodes = len(points)
+    inside = np.minimum(corners, nodes - 1)
+    extents = np.empty((3, len(corners), 6), points.dtype)
+    for j, (a, b) in enumerate(EDGES):
+        edge = points[inside[:, b]] - points[inside[:, a]]
+        missing = (corners[:, a] == nodes) | (corners[:, b] == nodes)
+        edge[missing] = 0
+        extents[:, :, j] = np.einsum("eij,ej->ie", axes, edge) ** 2
+    return extents
+
+
+def _inverse(order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    inverse = np.empty_like(order)
+    inverse[order] = np.arange(len(order), dtype=order.dtype)
+    return inverse
