@@ -174,10 +174,15 @@ def _draw_words(axes: Axes, ecgs: Mapping[str, ECG], title: str, summary: str) -
     axes.text(_LEFT, 199, title, fontsize=12, fontweight="bold", va="center")
     axes.text(_LEFT, 191, summary, fontsize=10, va="center")
     axes.text(_LEFT, 9, f"{SPEED:g} mm/s   {GAIN:g} mm/mV", fontsize=10, va="center")
-    rates = ", ".join(dict.fromkeys(f"{ecg.rate:g} Hz" for ecg in ecgs.values()))
-    filters = dict.fromkeys(r for ecg in ecgs.values() for r in ecg.remarks if "-phase" in r)
-    said = "; ".join([rates, *filters]) if filters else f"{rates}, no filter"
-    axes.text(_RIGHT, 9, said, fontsize=8, va="center", ha="right")
+    for place, (name, ecg) in enumerate(ecgs.items()):
+        said = f"{name}: {_provenance(ecg)}" if name else _provenance(ecg)
+        axes.text(_RIGHT, 12.5 - 2.4 * place, said, fontsize=6, va="center", ha="right")
     names = [(name, ink) for name, ink in zip(ecgs, _INK, strict=False) if name]
     for place, (name, ink) in enumerate(names):
         axes.text(_RIGHT, 203 - 5 * place, name, color=ink, fontsize=9, va="center", ha="right")
+
+
+def _provenance(ecg: ECG) -> str:
+    """The rate, and the filters with their phases."""
+    filters = [remark for remark in ecg.remarks if remark.endswith(("-phase", "causal"))]
+    return "; ".join([f"{ecg.rate:g} Hz", *(filters or ["no filter"])])

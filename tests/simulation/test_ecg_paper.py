@@ -40,7 +40,7 @@ def test_twelve_leads_a_strip_and_the_legend_of_the_sheet():
     assert len(traces(figure)) == 13
     said = words(figure)
     assert said.count("II") == 2
-    assert {"I", "aVR", "V6", "patient 7", "25 mm/s   10 mm/mV", "1000 Hz, no filter"} <= set(said)
+    assert {"I", "aVR", "V6", "patient 7", "25 mm/s   10 mm/mV", "1000 Hz; no filter"} <= set(said)
 
 
 def test_a_long_recording_runs_on_and_a_short_one_starts_anew():
@@ -60,7 +60,7 @@ def test_a_missing_lead_is_said():
 def test_overlays_have_names_and_colours():
     figure = draw_paper({"measured": synthetic_ecg(noise=0.02), "simulated": synthetic_ecg()})
     assert len(traces(figure)) == 26
-    assert {"measured", "simulated"} <= set(words(figure))
+    assert {"measured", "simulated", "simulated: 1000 Hz; no filter"} <= set(words(figure))
 
 
 @pytest.mark.parametrize("ending", ["png", "pdf", "svg"])

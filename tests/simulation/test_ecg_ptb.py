@@ -64,7 +64,9 @@ def test_any_ten_seconds_of_it_tell_the_same(ecg, start):
 def test_noise_and_hum_do_not_move_the_qrs(ecg):
     random = np.random.default_rng(2)
     hum = 0.1 * np.sin(2 * np.pi * 50 * ecg.times / 1000)
-    noisy = replace(ecg, signals=ecg.signals + hum + 0.03 * random.standard_normal(ecg.signals.shape))
+    noisy = replace(
+        ecg, signals=ecg.signals + hum + 0.03 * random.standard_normal(ecg.signals.shape)
+    )
     assert Kind.MAINS in {fault.kind for fault in find_faults(noisy)}
     marks = found(remove_mains(noisy, 50))
     assert marks["qrs_onset"] == pytest.approx(READING["qrs_onset"], abs=10)
