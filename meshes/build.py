@@ -7,8 +7,8 @@ import numpy as np
 from twin.meshes.coordinates import compute_coordinates
 from twin.meshes.errors import InputError
 from twin.meshes.fibres import FibreRule, rule_based_fibres
-from twin.meshes.heart import Fibres, Heart, signed_volumes
-from twin.meshes.labels import find_boundary
+from twin.meshes.heart import Boundary, Fibres, Heart, signed_volumes
+from twin.meshes.labels import find_boundary, with_base
 from twin.meshes.laplace import unit
 from twin.meshes.progress import Progress, silent
 from twin.meshes.topology import boundary_triangles, row_keys
@@ -71,6 +71,8 @@ def _boundary(
     if (labels == 0).any():
         triangles, found = find_boundary(points, tetrahedra)
         labels = np.where(labels == 0, found, labels)
+    if not (labels == Boundary.BASE).any():
+        labels = with_base(points, triangles, labels)
     return triangles, labels
 
 

@@ -90,6 +90,8 @@ def _continued(
     known: Bool[np.ndarray, " points"],
 ) -> Float[np.ndarray, "points fields"]:
     """The values, and where they are not known those of the nearest nodes that know them."""
+    if known.all():
+        return values
     values = values.copy()
     distance, nearest = cKDTree(points[known]).query(points[~known], k=min(8, int(known.sum())))
     distance, nearest = distance.reshape(len(distance), -1), nearest.reshape(len(nearest), -1)

@@ -15,14 +15,17 @@ from twin.meshes.sky import Sky, look_around
 from twin.meshes.surface import Surface
 from twin.meshes.topology import boundary_triangles, open_edges, row_keys, triangle_edges
 
-CAVITY_SHARE = 0.4
-"""Voxels that see less open sky than this are the core of a cavity; its mouth sees a half."""
+CAVITY_SHARE = 0.25
+"""Voxels that see less open sky than this are the core of a cavity; in its mouth it is a half."""
 
-ENDOCARDIAL_SKY = 0.75
-"""Between a half, at the rim of a cavity, and all of the sky, on the base and the epicardium."""
+ENDOCARDIAL_SKY = 0.65
+"""Endocardium faces less open sky: a half at the rim, where base and epicardium face all of it."""
 
 BASE_TILT = np.cos(np.radians(45))
 """Base faces out of the mouth within this angle."""
+
+_REACH = 12
+"""How many voxels a cavity's wall is at most from its core; an eightieth of the heart each."""
 
 _OTHER_CAVITY = 0.05
 """A cavity smaller than this part of the largest is a groove or a pit."""
@@ -53,9 +56,19 @@ def _label(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     labels[cavity > 0] = np.array([0, Boundary.LV_ENDOCARDIUM, Boundary.RV_ENDOCARDIUM])[
         cavity[cavity > 0]
     ]
-    labels = _without_islands(triangles, labels)
-    labels[_is_base(points, triangles, labels)] = Boundary.BASE
-    return labels
+    return with_base(points, triangles, _without_islands(triangles, labels))
+
+
+def with_base(
+    points: Float[np.ndarray, "points 3"],
+    triangles: Int[np.ndarray, "faces 3"],
+    labels: Int[np.ndarray, " faces"],
+) -> Int[np.ndarray, " faces"]:
+    """Labels in which epicardium turns to base around the rims where endocardium ends.
+
+    For walls whose base is not told from the epicardium, or that end in the bare rims of valves.
+    """
+    return np.where(_is_base(points, triangles, labels), Boundary.BASE, labels).astype(np.int8)
 
 
 def _cavity_of_triangles(points: np.ndarray, triangles: np.ndarray, sky: Sky) -> np.ndarray:
@@ -64,12 +77,14 @@ def _cavity_of_triangles(points: np.ndarray, triangles: np.ndarray, sky: Sky) ->
     distance, nearest = ndimage.distance_transform_edt(cavities == 0, return_indices=True)
     at = sky.voxels(sky.eyes)
     cavity = cavities[tuple(nearest)][at]
-    # Rays pass a thin wall's rim more easily than the eye does: reach a little beyond the core.
-    cavity[(sky.facing > ENDOCARDIAL_SKY) | (distance[at] > 6)] = 0
-    if cavities.max() == 2 and _is_left(points, triangles, cavity, 2, sky) > _is_left(
-        points, triangles, cavity, 1, sky
-    ):
-        cavity = np.array([0, 2, 1])[cavity]
+    cavity[(sky.facing > ENDOCARDIAL_SKY) | (distance[at] > _REACH)] = 0
+    if cavities.max() == 2:
+        larger, smaller = (
+            _leftness(points, triangles, cavity, which, np.argwhere(cavities == which))
+            for which in (1, 2)
+        )
+        if smaller > larger:
+            cavity = np.array([0, 2, 1])[cavity]
     return cavity
 
 
@@ -97,19 +112,17 @@ def _cavities(sky: Sky) -> np.ndarray:
     return rank[parts]
 
 
-def _is_left(
-    points: np.ndarray, triangles: np.ndarray, cavity: np.ndarray, which: int, sky: Sky
+def _leftness(
+    points: np.ndarray, triangles: np.ndarray, cavity: np.ndarray, which: int, core: np.ndarray
 ) -> float:
     """How round a cavity is, times the thickness of the wall around it, mm.
 
-    Round: its volume over that of its convex hull, where the right ventricle is a crescent.
+    Round: the volume of its core over that of the core's convex hull, where the right ventricle
+    is a crescent.
     """
     own = np.unique(triangles[cavity == which])
     outside = np.unique(triangles[cavity == 0])
-    hull = ConvexHull(points[own])
-    inside = sky.centres((sky.share < 0.5) & ~sky.tissue)
-    filled = (inside @ hull.equations[:, :3].T + hull.equations[:, 3] < 0).all(axis=1)
-    roundness = filled.sum() * sky.pitch**3 / hull.volume
+    roundness = len(core) / ConvexHull(core).volume
     thickness = np.median(cKDTree(points[outside]).query(points[own])[0])
     return float(roundness * thickness)
 

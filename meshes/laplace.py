@@ -9,8 +9,6 @@ from scipy import sparse
 
 from twin.meshes.errors import TwinError
 
-_PAIRS = np.array([(i, j) for i in range(4) for j in range(i, 4)])
-
 
 class LinearElements:
     """The P1 elements of a tetrahedral mesh: a value at each node, a gradient in each tetrahedron."""
@@ -39,26 +37,20 @@ class LinearElements:
 
     def stiffness(self, tensor: Float[np.ndarray, "tets 3 3"] | None = None) -> sparse.csr_matrix:
         """Integrals of grad(i) . tensor grad(j), mm times the tensor's unit; identity if None."""
-        flux = (
-            self.gradients
-            if tensor is None
-            else np.einsum("txy,tcy->tcx", tensor, self.gradients, optimize=True)
-        )
-        entries = np.einsum("tpx,tpx->tp", self.gradients[:, _PAIRS[:, 0]], flux[:, _PAIRS[:, 1]])
-        entries *= self.volumes[:, None]
+        flux = self.gradients if tensor is None else self.gradients @ tensor
+        entries = flux @ self.gradients.transpose(0, 2, 1) * self.volumes[:, None, None]
         slots, indices, pointers = self._pattern
         data = np.bincount(slots, entries.ravel(), minlength=len(indices))
-        upper = sparse.csr_matrix((data, indices, pointers), shape=2 * (len(self.points),))
-        return (upper + sparse.triu(upper, k=1).T).tocsr()
+        return sparse.csr_matrix((data, indices, pointers), shape=2 * (len(self.points),))
 
     @cached_property
     def _pattern(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where each of an element's ten entries goes in the upper triangle of the matrix."""
+        """Where each of an element's sixteen entries goes in the matrix."""
         nodes = len(self.points)
-        pairs = np.sort(self.tetrahedra[:, _PAIRS].astype(np.int64), axis=2)
-        keys, slots = np.unique(pairs[..., 0] * nodes + pairs[..., 1], return_inverse=True)
-        pointers = np.searchsorted(keys, np.arange(nodes + 1) * nodes)
-        return slots.ravel(), (keys % nodes).astype(np.int32), pointers.astype(np.int32)
+        keys = self.tetrahedra[:, :, None].astype(np.int64) * nodes + self.tetrahedra[:, None]
+        unique, slots = np.unique(keys, return_inverse=True)
+        pointers = np.searchsorted(unique, np.arange(nodes + 1) * nodes)
+        return slots.ravel(), (unique % nodes).astype(np.int32), pointers.astype(np.int32)
 
     @cached_property
     def _averaging(self) -> sparse.csr_matrix:
@@ -87,7 +79,7 @@ class DirichletProblem:
         )
 
     def solve(
-        self, values: Float[np.ndarray, " points"], tolerance: float = 1e-8
+        self, values: Float[np.ndarray, " points"], tolerance: float = 1e-6
     ) -> Float[np.ndarray, " points"]:
         """The potential at every node; of `values` only those at the fixed nodes count."""
         solution = np.array(values, float)
@@ -96,6 +88,7 @@ class DirichletProblem:
         solution[self.free] = self._hierarchy.solve(
             right, tol=tolerance, accel="cg", maxiter=300, residuals=residuals
         )
+        self.iterations = len(residuals) - 1
         if not residuals[-1] <= 100 * tolerance * max(residuals[0], 1e-300):
             raise TwinError(
                 f"a Laplace solve stalled at a residual of {residuals[-1] / residuals[0]:.1e}; "

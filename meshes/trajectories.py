@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 
 from twin.meshes.laplace import DirichletProblem, LinearElements, unit
 
-LEAK = 0.01
+LEAK = 0.002
 """Conductivity across the trajectories relative to that along them: neighbouring trajectories
 hold on to each other, so that the equations stay well-posed on any mesh."""
 
@@ -25,14 +25,16 @@ def even_coordinate(
     (IEEE Trans. Med. Imaging 22:1332, 2003), by one symmetric solve.
     """
     within = None if layers is None else _within(layers)
-    potential = DirichletProblem(elements.stiffness(within), fixed).solve(values, 1e-6)
+    potential = DirichletProblem(elements.stiffness(within), fixed).solve(values)
     flux = elements.gradient(potential)
     if within is not None:
         flux = np.einsum("txy,ty->tx", within, flux)
     strength = np.linalg.norm(flux, axis=1)
     strength = np.maximum(strength, 1e-3 * np.median(strength))
     along = strength[:, None, None] * (_outer(unit(flux)) + LEAK * np.eye(3))
-    return DirichletProblem(elements.stiffness(along), fixed).solve(values)
+    coordinate = DirichletProblem(elements.stiffness(along), fixed).solve(values)
+    # On obtuse elements the discrete solution may pass the values it interpolates by a trifle.
+    return np.clip(coordinate, values[fixed].min(), values[fixed].max())
 
 
 def _within(normals: np.ndarray) -> np.ndarray:
