@@ -58,7 +58,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     equal = round_trips()
     names = ", ".join(name for name, same in equal.items() if same)
     count = len(WHOLE_FORMATS + PART_FORMATS)
-    yield at_least("roundtrip_formats", sum(equal.values()), count, "", f"read back equal: {names}")
+    how = f"read back equal: {names}"
+    yield at_least("roundtrip_formats", sum(equal.values()), count, "", how)
     yield report(
         "read_overhead_seconds", first_read_seconds(), "s", "first small .vtu of a process"
     )

@@ -14,8 +14,8 @@ WHOLE = re.compile(rb"(?<![\w.+-])\d+(?![\w.])")
 NUMBER = re.compile(rb"(?<![\w.+-])-?\d+\.\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 COUNTS = (b"0", b"-1", b"1", b"3", b"4000000000", b"2147483648", b"9223372036854775807", b"9" * 40)
 EXTREMES = (b"nan", b"inf", b"-inf", b"1e308", b"-1e30", b"0", b"1e-320", b"x", b"")
-ENDINGS = (".vtu", ".vtk", ".vtp", ".stl", ".ply", ".obj", ".msh", ".mesh", ".inp", ".xdmf")
-ENDINGS += (".vtkhdf", ".pvd", ".pts", ".elem", ".tri", ".h5", ".csv", ".txt", "")
+ENDINGS = [".vtu", ".vtk", ".vtp", ".stl", ".ply", ".obj", ".msh", ".mesh", ".inp", ".xdmf"]
+ENDINGS += [".vtkhdf", ".pvd", ".pts", ".elem", ".tri", ".h5", ".csv", ".txt", ""]
 DEEP = 200_000
 """Bytes at the start of a file within which a token is looked for."""
 

@@ -30,13 +30,13 @@ PATIENCE = 60.0
 class Limits:
     """What one request may use: seconds on the clock, bytes of address space."""
 
-    seconds: float = 8.0
+    seconds: float = 6.0
     bytes: int = 2 * GIGABYTE
 
     @staticmethod
     def for_size(size: int) -> "Limits":
         """Room for an honest file of `size` bytes: text unfolds some tenfold on its way."""
-        return Limits(8.0 + size / 4e6, 2 * GIGABYTE + 16 * max(0, size - 10_000_000))
+        return Limits(6.0 + size / 4e6, 2 * GIGABYTE + 16 * max(0, size - 10_000_000))
 
 
 @dataclass

@@ -109,6 +109,8 @@ def _work(function: Callable[..., Any], request: Request, inlet: int) -> None:
     try:
         _limit(request["seconds"], request["bytes"])
         arrays = function(*request["arguments"], **request["options"])
+        if any(np.asarray(array).dtype.hasobject for array in arrays.values()):
+            raise TypeError("an array of objects")
         np.savez(request["result"], **arrays)
     except InputError as error:
         reply = {"refused": str(error)}

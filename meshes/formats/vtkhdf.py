@@ -82,4 +82,6 @@ def write(grid: Grid, path: Path) -> None:
         for name, values in arrays.items():
             root.create_dataset(name, data=values, **COMPRESSION)
         for name, text in grid.notes.items():
-            root.create_dataset(f"FieldData/{name}", data=[text], dtype=h5py.string_dtype())
+            # VTK's reader fails on UTF-8 strings; a record in JSON is ASCII anyway.
+            kind = h5py.string_dtype("ascii")
+            root.create_dataset(f"FieldData/{name}", data=[text], dtype=kind)
