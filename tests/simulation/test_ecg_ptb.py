@@ -4,8 +4,10 @@ PTB diagnostic database, record s0010_re: a woman of 81 with an acute inferolate
 The reading was made from a beat averaged by a script apart from this package, magnified lead by
 lead, before the delineation was written; docs/pictures/ptb_s0010_reading.png lays it over this
 package's average. The 2 % threshold of speed was chosen with the reading known, so this record
-confirms it and does not test it blindly; the synthetic ECGs stand beside it. Where the leads differ, the QRS begins in the first
-and ends in the last: I, III and V1 move at -40 ms, aVR at -38, V3 to V6 at -36 to -34; V2 comes to
+confirms it and does not test it blindly; the synthetic ECGs stand beside it.
+
+Where the leads differ, the QRS begins in the first and ends in the last: I, III
+and V1 move at -40 ms, aVR at -38, V3 to V6 at -36 to -34; V2 comes to
 rest at 90 ms, II at 95, V4 to V6 at 98, I, aVR and aVL at 102, while V1 creeps on into its ST.
 """
 
