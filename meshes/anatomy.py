@@ -176,7 +176,9 @@ class AnatomySolid:
         level = ellipsoid.shape(points)
         if self.anatomy.septal_flattening == 0:
             return level
-        return normalise_blend(intersection(level, ellipsoid.septum(points), self.anatomy.outer_radius))
+        return normalise_blend(
+            intersection(level, ellipsoid.septum(points), self.anatomy.outer_radius)
+        )
 
     def _right(self, points: Float[np.ndarray, "3 points"]) -> Level:
         return swollen(self._rv(points), self.anatomy.shape(points))
@@ -186,8 +188,8 @@ class AnatomySolid:
         anatomy = self.anatomy
         x, y, z = points
         radius = anatomy.outer_radius
-        width = 0.6 * radius
-        away = np.array([x - 0.9 * radius, y - 1.0 * radius])
+        width = 0.55 * radius
+        away = np.array([x - 0.85 * radius, y - 1.2 * radius])
         hill = anatomy.outflow_rise * np.exp(-(away**2).sum(axis=0) / (2 * width**2))
         tilt_x, tilt_y = anatomy.base_tilt
         slope = np.array([tilt_x - hill * away[0] / width**2, tilt_y - hill * away[1] / width**2])

@@ -143,7 +143,9 @@ class Undulation:
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         lengths = shortest * random.uniform(1, 2, size=(waves, 1))
         amplitudes = np.full(waves, deviation * np.sqrt(2 / waves))
-        return cls(2 * np.pi * directions / lengths, random.uniform(0, 2 * np.pi, waves), amplitudes)
+        return cls(
+            2 * np.pi * directions / lengths, random.uniform(0, 2 * np.pi, waves), amplitudes
+        )
 
     def __call__(self, points: Float[np.ndarray, "3 points"]) -> Level:
         phase = self.wavevectors @ points + self.phases[:, None]

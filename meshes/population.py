@@ -17,9 +17,17 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.meshes.implicit import Undulation
 from twin.meshes.progress import Progress, silent
-from twin.meshes.sizes import Sizes, fit_anatomy, heart_centroid
+from twin.meshes.sizes import (
+    MYOCARDIAL_DENSITY,
+    Sizes,
+    fit_anatomy,
+    heart_centroid,
+    integrate_volumes,
+)
 
+USUAL_NODES = 100_000
 ATTEMPTS = 50
+LARGEST_FACTOR = 2.5
 FARTHEST_DRAW = 2.8
 """Standard deviations; beyond it a size is drawn again."""
 
@@ -73,40 +81,69 @@ ROLL_SPREAD = 8.0
 
 @dataclass(frozen=True)
 class Remodelling:
-    """How far a heart departs from health; zeros are a healthy one.
+    """How a heart departs from health, each as a factor; ones are a healthy heart.
 
-    hypertrophy: concentric; that share more mass around the same cavity. dilation: eccentric;
-    that share more left cavity, half of it more mass, and a rounder ventricle. rv_overload: that
-    share more right cavity, half of it more right wall, and a flattened septum.
+    hypertrophy: of the left wall's thickness, around the same cavity (concentric). dilation: of
+    the left cavity; the mass grows half as much and the ventricle becomes rounder (eccentric).
+    rv_overload: of the right cavity; the right wall grows half as much and the septum flattens.
     """
 
-    hypertrophy: float = 0.0
-    dilation: float = 0.0
-    rv_overload: float = 0.0
+    hypertrophy: float = 1.0
+    dilation: float = 1.0
+    rv_overload: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not 0 <= value <= 1.5:
-                raise InputError(f"{name} is {value}; expected a share between 0 (health) and 1.5")
+            if not 1 <= value <= LARGEST_FACTOR:
+                raise InputError(
+                    f"{name} is {value}; expected a factor between 1 (health) and {LARGEST_FACTOR}"
+                )
 
-    @property
-    def septal_flattening(self) -> float:
-        return 0.5 * self.rv_overload / (1 + self.rv_overload)
-
-    def applied(self, sizes: Sizes) -> Sizes:
-        return replace(
+    def applied(self, healthy: Anatomy, sizes: Sizes) -> Anatomy | None:
+        """The healthy anatomy with these changes; None where none has the sizes they ask for."""
+        if self == Remodelling():
+            return healthy
+        form = _thickened(healthy, self.hypertrophy)
+        whole, cavity, _ = integrate_volumes(form)
+        mass = (whole - cavity) * MYOCARDIAL_DENSITY * (1 + self.dilation) / 2
+        changed = replace(
             sizes,
-            lv_volume=sizes.lv_volume * (1 + self.dilation),
-            lv_mass=sizes.lv_mass * (1 + self.hypertrophy) * (1 + self.dilation / 2),
-            length_to_diameter=sizes.length_to_diameter * (1 + self.dilation) ** -0.2,
-            rv_volume=sizes.rv_volume * (1 + self.rv_overload),
-            rv_wall_thickness=sizes.rv_wall_thickness * (1 + self.rv_overload / 2),
+            lv_volume=sizes.lv_volume * self.dilation,
+            lv_mass=mass,
+            length_to_diameter=form.length / form.outer_diameter * self.dilation**-0.2,
+            rv_volume=sizes.rv_volume * self.rv_overload,
+            rv_wall_thickness=sizes.rv_wall_thickness * (1 + self.rv_overload) / 2,
         )
+        widening = form.outer_diameter / healthy.outer_diameter * self.dilation**0.4
+        form = replace(
+            form,
+            rv_wrap=_wrap_around_wider(healthy.rv_wrap, widening),
+            septal_flattening=0.5 * (1 - 1 / self.rv_overload),
+        )
+        return fit_anatomy(form, changed)
+
+
+def _wrap_around_wider(wrap: float, widening: float) -> float:
+    """A larger left ventricle bulges between the insertions and moves them apart, half and half."""
+    return 2 * float(np.degrees(np.arcsin(np.sin(np.radians(wrap / 2)) / np.sqrt(widening))))
+
+
+def _thickened(anatomy: Anatomy, factor: float) -> Anatomy:
+    """The left wall grown outwards; its cavity and the base stay where they are."""
+    growth = (factor - 1) * anatomy.wall_thickness
+    length = anatomy.length + growth * anatomy.apical_thinning
+    return replace(
+        anatomy,
+        outer_diameter=anatomy.outer_diameter + 2 * growth,
+        length=length,
+        widest_level=1 - anatomy.base_height / length,
+        wall_thickness=anatomy.wall_thickness + growth,
+    )
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose heart it is, before it is meshed; `sizes` are those of the remodelled heart."""
+    """Whose heart it is, before it is meshed; `sizes` are those it had in health."""
 
     seed: int
     sex: Sex
@@ -133,16 +170,17 @@ def sample_heart(
     seed: int,
     *,
     sex: Sex | str | None = None,
-    hypertrophy: float = 0.0,
-    dilation: float = 0.0,
-    rv_overload: float = 0.0,
+    hypertrophy: float = 1.0,
+    dilation: float = 1.0,
+    rv_overload: float = 1.0,
     spacing: float | None = None,
     nodes: int | None = None,
     progress: Progress = silent,
 ) -> Heart:
     """A random heart, meshed and complete, in a body whose origin is midway between V1 and V2.
 
-    `spacing` (mm) or `nodes` chooses the resolution; the others are those of `sample_subject`.
+    `spacing` (mm) or `nodes` chooses the resolution, 100,000 nodes where neither is given; the
+    others are those of `sample_subject`.
     """
     from twin.meshes.build import build_heart
     from twin.meshes.lattice import mesh_solid
@@ -150,6 +188,8 @@ def sample_heart(
     subject = sample_subject(
         seed, sex=sex, hypertrophy=hypertrophy, dilation=dilation, rv_overload=rv_overload
     )
+    if spacing is None and nodes is None:
+        nodes = USUAL_NODES
     volume = mesh_solid(subject.anatomy.solid, spacing=spacing, nodes=nodes, progress=progress)
     volume = replace(volume, provenance={**volume.provenance, **subject.provenance})
     return build_heart(volume, progress=progress)
@@ -164,9 +204,9 @@ def sample_subject(
     seed: int,
     *,
     sex: Sex | str | None = None,
-    hypertrophy: float = 0.0,
-    dilation: float = 0.0,
-    rv_overload: float = 0.0,
+    hypertrophy: float = 1.0,
+    dilation: float = 1.0,
+    rv_overload: float = 1.0,
 ) -> Subject:
     """The same seed gives the same bits. Where `sex` is not given the seed decides it.
 
@@ -182,9 +222,7 @@ def sample_subject(
         healthy = fit_anatomy(form, sizes)
         if healthy is None or not THINNEST_WALL <= healthy.wall_thickness <= THICKEST_WALL:
             continue
-        sizes = remodelling.applied(sizes)
-        form = replace(form, septal_flattening=remodelling.septal_flattening)
-        anatomy = fit_anatomy(form, sizes) if remodelling != Remodelling() else healthy
+        anatomy = remodelling.applied(healthy, sizes)
         if anatomy is not None:
             return Subject(seed, chosen, sizes, remodelling, _placed(anatomy))
     raise InputError(
@@ -247,9 +285,7 @@ def _rotation(frontal: float, forward: float, roll: float) -> Float[np.ndarray, 
 
 def _placed(anatomy: Anatomy) -> Anatomy:
     """Its centroid where its origin was meant to be."""
-    return replace(
-        anatomy, centre=anatomy.centre - anatomy.rotation @ heart_centroid(anatomy)
-    )
+    return replace(anatomy, centre=anatomy.centre - anatomy.rotation @ heart_centroid(anatomy))
 
 
 def _valid_seed(seed: int) -> int:
