@@ -33,7 +33,7 @@ class Front:
 
     Nodes are numbered anew along a space-filling curve and elements by their first node:
     `node_order` and `element_order` hold the given number of each. Where an element has fewer
-    corners, `rings.corners` holds the number of nodes. `edges` are the squared extents, mm2, of
+    corners, `rings.corners` holds the number of nodes. `axes` are in the given order. `edges` are the squared extents, mm2, of
     an element's six edges along its three axes, so that the squared travel time along an edge is
     the sum of extent / speed^2; edges that do not exist have extents of 0.
     """
@@ -43,7 +43,7 @@ class Front:
     node_order: Int[np.ndarray, " points"]
     element_order: Int[np.ndarray, " elements"]
     edges: Float[np.ndarray, "3 elements 6"]
-    axes: Float[np.ndarray, "elements 3 3"]
+    axes: tuple[Float[np.ndarray, "elements 3"], ...]
 
     @staticmethod
     def of_heart(heart: Heart) -> "Front":
@@ -51,7 +51,7 @@ class Front:
         front = _latest.pop(heart.content, None)
         if front is None:
             fibres = heart.fibres
-            axes = np.stack([fibres.fibre, fibres.sheet, fibres.normal], axis=1)
+            axes = (fibres.fibre, fibres.sheet, fibres.normal)
             front = Front.build(heart.points, heart.tetrahedra, axes)
         _latest[heart.content] = front
         while len(_latest) > KEPT:
@@ -62,23 +62,22 @@ class Front:
     def build(
         points: Float[np.ndarray, "points 3"],
         elements: Int[np.ndarray, "elements corners"],
-        axes: Float[np.ndarray, "elements 3 3"],
+        axes: tuple[Float[np.ndarray, "elements 3"], ...],
     ) -> "Front":
-        """From elements of up to four corners, -1 where there is none, and the three axes (rows)
-        along which an element's speeds are given. Precision is that of `points`."""
+        """From elements of up to four corners, -1 where there is none, and the three axes along
+        which each element's speeds are given. Precision is that of `points`."""
         padded = np.full((len(elements), 4), -1, np.int32)
         padded[:, : elements.shape[1]] = elements
         packed = kernels.prepare_front(np.ascontiguousarray(points, np.float64), padded)
         node_order, element_order = packed.pop("node_order"), packed.pop("element_order")
         corners = packed.pop("corners").reshape(-1, 4)
         ordered = np.ascontiguousarray(points[node_order])
-        axes = np.asarray(axes, points.dtype)[element_order]
         return Front(
             points=ordered,
             rings=Rings(corners=corners, **packed),
             node_order=node_order,
             element_order=element_order,
-            edges=_measure(ordered, corners, axes),
+            edges=_measure(ordered, corners, axes, element_order),
             axes=axes,
         )
 
@@ -93,9 +92,16 @@ class Front:
         return connected_parts(self.rings.corners, len(self.points))
 
     @property
+    def edge_length(self) -> float:
+        """Root mean square over the elements' edges, mm."""
+        some = self.edges[:, :: max(1, len(self.element_order) // 10_000)].sum(axis=0)
+        return float(np.sqrt(some[some > 0].mean(dtype=np.float64)))
+
+    @property
     def nbytes(self) -> int:
-        arrays = [*self.rings, self.points, self.node_order, self.element_order, self.edges]
-        return sum(np.asarray(a).nbytes for a in [*arrays, self.axes])
+        """Memory that is held besides the heart's own arrays."""
+        arrays = (*self.rings, self.points, self.node_order, self.element_order, self.edges)
+        return sum(np.asarray(a).nbytes for a in arrays)
 
 
 KEPT = 4
@@ -123,16 +129,21 @@ def conducting_nodes(
     return touched[:nodes]
 
 
-def _measure(points, corners, axes) -> Float[np.ndarray, "3 elements 6"]:
+def _measure(points, corners, axes, order) -> Float[np.ndarray, "3 elements 6"]:
     """Squared extent of every edge along each of its element's axes."""
     nodes = len(points)
-    inside = np.minimum(corners, nodes - 1)
-    extents = np.empty((3, len(corners), 6), points.dtype)
-    for j, (a, b) in enumerate(EDGES):
-        edge = points[inside[:, b]] - points[inside[:, a]]
-        missing = (corners[:, a] == nodes) | (corners[:, b] == nodes)
-        edge[missing] = 0
-        extents[:, :, j] = np.einsum("eij,ej->ie", axes, edge) ** 2
+    extents = np.zeros((3, len(corners), 6), points.dtype)
+    for axis, directions in enumerate(axes):
+        direction = directions[order].astype(points.dtype, copy=False)
+        place = np.zeros((len(corners), 4), points.dtype)
+        for j in range(4):
+            corner = points[np.minimum(corners[:, j], nodes - 1)]
+            place[:, j] = np.einsum("ei,ei->e", corner, direction)
+        for j, (a, b) in enumerate(EDGES):
+            extents[axis, :, j] = (place[:, b] - place[:, a]) ** 2
+    missing = corners == nodes
+    if missing.any():
+        extents[:, missing[:, EDGES].any(axis=2)] = 0
     return extents
 
 

@@ -8,6 +8,7 @@
 #include "eikonal.h"
 #include "eikonal_adjoint.h"
 #include "eikonal_front.h"
+#include "eikonal_rays.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace nb = nanobind;
@@ -148,16 +149,18 @@ ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_
                                     .Ret<ffi::Buffer<ffi::kind>>()                       \
                                     .Ret<ffi::Buffer<ffi::kind>>())
 
-using IntArray = nb::ndarray<nb::numpy, int32_t>;
-
-IntArray to_numpy(std::vector<int32_t>&& values) {
-  auto* kept = new std::vector<int32_t>(std::move(values));
-  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<int32_t>*>(p); });
-  return IntArray(kept->data(), {kept->size()}, owner);
+template <typename Number>
+nb::ndarray<nb::numpy, Number> to_numpy(std::vector<Number>&& values) {
+  auto* kept = new std::vector<Number>(std::move(values));
+  nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<Number>*>(p); });
+  return nb::ndarray<nb::numpy, Number>(kept->data(), {kept->size()}, owner);
 }
 
-nb::dict prepare(nb::ndarray<const double, nb::shape<-1, 3>, nb::c_contig> points,
-                 nb::ndarray<const int32_t, nb::shape<-1, 4>, nb::c_contig> elements) {
+using Points = nb::ndarray<const double, nb::shape<-1, 3>, nb::c_contig>;
+using Elements = nb::ndarray<const int32_t, nb::shape<-1, 4>, nb::c_contig>;
+using Numbers = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig>;
+
+nb::dict prepare(Points points, Elements elements) {
   twin::Front front;
   {
     nb::gil_scoped_release release;
@@ -174,6 +177,30 @@ nb::dict prepare(nb::ndarray<const double, nb::shape<-1, 3>, nb::c_contig> point
   return d;
 }
 
+// Ways from a place (or from a node, where `node` >= 0) to the nodes around it; none at all where
+// the place lies in no tetrahedron.
+nb::dict trace(Points points, Elements corners, Numbers start, Numbers slots, Points place,
+               int32_t node, double radius, int pieces) {
+  const twin::Rings rings{static_cast<int64_t>(points.shape(0)),
+                          static_cast<int64_t>(corners.shape(0)), start.data(), slots.data(),
+                          nullptr, nullptr};
+  const twin::RayTracer tracer(rings, corners.data(), points.data());
+  twin::Rays rays;
+  int32_t element = -1;
+  {
+    nb::gil_scoped_release release;
+    if (node < 0) element = tracer.locate(place.data());
+    if (node >= 0 || element >= 0)
+      rays = tracer.trace(place.data(), element, node, radius, pieces);
+  }
+  nb::dict d;
+  d["element"] = element;
+  d["nodes"] = to_numpy(std::move(rays.nodes));
+  d["elements"] = to_numpy(std::move(rays.elements));
+  d["planes"] = to_numpy(std::move(rays.planes));
+  return d;
+}
+
 }  // namespace
 
 TWIN_EIKONAL(F32);
@@ -185,4 +212,7 @@ void add_eikonal(nb::module_& m, nb::dict& handlers) {
   handlers["twin_eikonal_adjoint_float32"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF32));
   handlers["twin_eikonal_adjoint_float64"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF64));
   m.def("prepare_front", &prepare, nb::arg("points"), nb::arg("elements"));
+  m.def("trace_rays", &trace, nb::arg("points"), nb::arg("corners"), nb::arg("start"),
+        nb::arg("slots"), nb::arg("place"), nb::arg("node"), nb::arg("radius"),
+        nb::arg("pieces"));
 }
