@@ -1,0 +1,1 @@
+"""From the slices of a cine-MRI study to surfaces in space."""
