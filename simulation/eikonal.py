@@ -12,8 +12,8 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.simulation.activation import Activation, Reached
 from twin.simulation.arrivals import arrival_times, edge_lengths
-from twin.simulation.front import Front, Rings, conducting_nodes, connected_parts
-from twin.simulation.sources import RADIUS, Ways, beginnings, trace_ways
+from twin.simulation.front import Front, Rings, conducting_nodes
+from twin.simulation.sources import Ways, beginnings, trace_ways
 from twin.simulation.tissue import Tissue
 
 
@@ -90,7 +90,7 @@ def pose(
     """Fronts from `places` on a mesh; `nodes` numbers those that are nodes, -1 for the others."""
     kind = jax.dtypes.canonicalize_dtype(front.points.dtype)
     at_node = np.where(nodes >= 0, front.node_number[nodes], -1).astype(np.int32)
-    ways = trace_ways(front, places, at_node, RADIUS * front.edge_length)
+    ways = trace_ways(front, places, at_node)
     return Problem(
         rings=front.rings,
         edges=front.edges,
@@ -159,8 +159,8 @@ def _check_conducting(front: Front, tissue: Tissue, problem: Problem) -> None:
     alive = conducting_nodes(front.rings.corners, ~blocked, len(front.points))
     ways = problem.ways
     for source, node in enumerate(ways.at_node):
-        first = ways.elements[ways.source == source][:, 0]
-        dead = not alive[node] if node >= 0 else blocked[first].all()
+        first = np.argmax(ways.source[ways.way] == source)
+        dead = not alive[node] if node >= 0 else blocked[ways.elements[first]]
         if dead:
             raise InputError(f"source {source} lies in blocked tissue, where no front can start")
 

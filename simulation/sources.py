@@ -11,59 +11,71 @@ from twin.meshes.errors import InputError
 from twin.native import kernels
 from twin.simulation.front import Front
 
-RADIUS = 8.0
-"""Times within this many edge lengths of a source are those along straight ways from it."""
-PIECES = 32
-"""A way through more elements than these is left to the solver."""
+RADIUS = 2.0
+"""Times within this many mm of a source are those along straight ways from it ..."""
+FEWEST_EDGES, MOST_EDGES = 2.0, 12.0
+"""... but this many edge lengths at least, and at most."""
 
 
 class Ways(NamedTuple):
-    """Straight ways from sources to nodes, cut into pieces, one element each (-1 after the last).
+    """Straight ways from sources to nodes, cut into pieces, one element each.
 
-    Between a piece and the next the way passes the plane (a, b, c, d): a x + b y + c z + d = 0.
-    `axes` are those of the pieces' elements. Where a source is a node, `at_node` is its number,
-    else -1; rows of a padding hold source -1.
+    Piece by piece: the way it belongs to, the element, that element's axes, and the plane
+    a x + b y + c z + d = 0 at its end (all 0 where it ends at the node). Rows of padding have
+    source -1 and element -1. Where a source is a node, `at_node` is its number, else -1.
     """
 
     source: Int[Array, " ways"]
     node: Int[Array, " ways"]
     targets: Float[Array, "ways 3"]
-    elements: Int[Array, "ways pieces"]
-    planes: Float[Array, "ways pieces 4"]
-    axes: Float[Array, "ways pieces 3 3"]
+    way: Int[Array, " pieces"]
+    elements: Int[Array, " pieces"]
+    axes: Float[Array, "pieces 3 3"]
+    planes: Float[Array, "pieces 4"]
     at_node: Int[Array, " sources"]
 
 
-def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray, radius: float) -> Ways:
-    """Ways to every node within `radius` mm of a place, and to the corners of its element."""
-    kind = front.points.dtype
-    points = front.points.astype(np.float64, copy=False)
+def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray) -> Ways:
+    """Ways to every node near a place, and to the corners of its element."""
+    edge = front.edge_length
+    radius = min(max(RADIUS, FEWEST_EDGES * edge), MOST_EDGES * edge)
+    rings, points = front.rings, front.points.astype(np.float64, copy=False)
     traced = []
     for source, (place, node) in enumerate(zip(places, at_node, strict=True)):
         place = np.ascontiguousarray(place, np.float64)[None]
         found = kernels.trace_rays(
-            points, front.rings.corners, front.rings.start, front.rings.slots, place, node,
-            radius, PIECES,
-        )  # fmt: skip
+            points, rings.corners, rings.start, rings.slots, place, node, radius
+        )
         if node < 0 and found["element"] < 0:
             raise InputError(
                 f"source {source} at ({', '.join(f'{x:.2f}' for x in place[0])}) mm lies outside "
                 f"the heart, which spans {_span(points)}; give a place in the wall or a node"
             )
         traced.append(found)
-    counts = [len(found["nodes"]) for found in traced]
-    size = max(256, 1 << (sum(counts) - 1).bit_length())  # few sizes, few compilations
-    node = _padded([found["nodes"] for found in traced], size, 0)
-    elements = _padded([found["elements"].reshape(-1, PIECES) for found in traced], size, -1)
-    planes = _padded([found["planes"].reshape(-1, PIECES, 4) for found in traced], size, 0.0)
-    source = np.full(size, -1, np.int32)
-    source[: sum(counts)] = np.repeat(np.arange(len(counts)), counts)
+    return _joined(front, traced, np.asarray(at_node, np.int32))
+
+
+def _joined(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
+    """All sources' ways in arrays of a few sizes, so that few programs need be compiled."""
+    ways = [len(found["nodes"]) for found in traced]
+    counts = np.concatenate([found["counts"] for found in traced])
+    source = _padded(np.repeat(np.arange(len(ways), dtype=np.int32), ways), -1)
+    node = _padded(np.concatenate([found["nodes"] for found in traced]), 0)
+    elements = _padded(np.concatenate([found["elements"] for found in traced]), -1)
+    planes = _padded(np.concatenate([found["planes"].reshape(-1, 4) for found in traced]), 0)
     given = front.element_order[elements]
-    axes = np.stack([direction[given] for direction in front.axes], axis=2)
+    axes = np.stack([direction[given] for direction in front.axes], axis=1)
+    kind = front.points.dtype
     return Ways(
-        source, node, front.points[node], elements, planes.astype(kind), axes.astype(kind),
-        np.asarray(at_node, np.int32),
-    )  # fmt: skip
+        source=source,
+        node=node,
+        targets=front.points[node],
+        way=_padded(np.repeat(np.arange(len(counts), dtype=np.int32), counts), len(source) - 1),
+        elements=elements,
+        axes=axes.astype(kind),
+        planes=planes.astype(kind),
+        at_node=at_node,
+    )
 
 
 def travel_times(
@@ -74,23 +86,26 @@ def travel_times(
 ) -> Float[Array, " ways"]:
     """Time along each straight way, ms: the sum of its pieces' lengths in their elements' metric.
 
-    Exact for every course of the speeds; infinite through blocked tissue. By Fermat's principle
-    no front comes later.
+    It is the way's own for every course of the speeds, infinite through blocked tissue. No first
+    arrival is later (Fermat).
     """
     start = places[ways.source]
-    course = ways.targets - start
-    height = jnp.einsum("wpi,wi->wp", ways.planes[..., :3], start) + ways.planes[..., 3]
-    slope = jnp.einsum("wpi,wi->wp", ways.planes[..., :3], course)
+    course = (ways.targets - start)[ways.way]
+    height = jnp.sum(ways.planes[:, :3] * start[ways.way], axis=1) + ways.planes[:, 3]
+    slope = jnp.sum(ways.planes[:, :3] * course, axis=1)
     cut = slope != 0
-    ends = jnp.where(cut, -height / jnp.where(cut, slope, 1), 1)
-    shares = jnp.diff(ends, axis=1, prepend=0)
-    along = jnp.einsum("wpij,wj->wpi", ways.axes, course)
+    end = jnp.where(cut, -height / jnp.where(cut, slope, 1), 1)
+    begins = jnp.roll(ways.way, 1) != ways.way
+    share = end - jnp.where(begins, 0, jnp.roll(end, 1))
     crossed = ways.elements >= 0
-    slowness = jnp.where(crossed[..., None], speeds[ways.elements], 1) ** -2
-    square = jnp.where(crossed, jnp.sum(along**2 * slowness, axis=2), 1)
-    times = jnp.sum(jnp.where(crossed, shares * jnp.sqrt(square), 0), axis=1)
-    barred = jnp.any(crossed & blocked[ways.elements], axis=1) | (ways.source < 0)
-    return jnp.where(barred, jnp.inf, times)
+    along = jnp.sum(ways.axes * course[:, None, :], axis=2)
+    slowness = jnp.where(crossed[:, None], speeds[ways.elements], 1) ** -2
+    square = jnp.where(crossed, jnp.sum(along**2 * slowness, axis=1), 1)
+    barred = jnp.where(crossed, blocked[ways.elements], True)
+    piece = jnp.where(barred, 0, share * jnp.sqrt(square))
+    times = jnp.zeros(len(ways.source), piece.dtype).at[ways.way].add(piece)
+    shut = jnp.zeros(len(ways.source), bool).at[ways.way].max(barred)
+    return jnp.where(shut | (ways.source < 0), jnp.inf, times)
 
 
 def beginnings(
@@ -113,10 +128,11 @@ def beginnings(
     return jnp.where(first >= 0, arrivals[first], jnp.inf)
 
 
-def _padded(parts: list[np.ndarray], size: int, fill) -> np.ndarray:
-    joined = np.concatenate(parts)
-    padded = np.full((size, *joined.shape[1:]), fill, joined.dtype)
-    padded[: len(joined)] = joined
+def _padded(values: np.ndarray, fill) -> np.ndarray:
+    """With at least one row more, so that the last can take what belongs nowhere."""
+    size = max(256, 1 << len(values).bit_length())
+    padded = np.full((size, *values.shape[1:]), fill, values.dtype)
+    padded[: len(values)] = values
     return padded
 
 

@@ -180,7 +180,7 @@ nb::dict prepare(Points points, Elements elements) {
 // Ways from a place (or from a node, where `node` >= 0) to the nodes around it; none at all where
 // the place lies in no tetrahedron.
 nb::dict trace(Points points, Elements corners, Numbers start, Numbers slots, Points place,
-               int32_t node, double radius, int pieces) {
+               int32_t node, double radius) {
   const twin::Rings rings{static_cast<int64_t>(points.shape(0)),
                           static_cast<int64_t>(corners.shape(0)), start.data(), slots.data(),
                           nullptr, nullptr};
@@ -191,11 +191,12 @@ nb::dict trace(Points points, Elements corners, Numbers start, Numbers slots, Po
     nb::gil_scoped_release release;
     if (node < 0) element = tracer.locate(place.data());
     if (node >= 0 || element >= 0)
-      rays = tracer.trace(place.data(), element, node, radius, pieces);
+      rays = tracer.trace(place.data(), element, node, radius);
   }
   nb::dict d;
   d["element"] = element;
   d["nodes"] = to_numpy(std::move(rays.nodes));
+  d["counts"] = to_numpy(std::move(rays.counts));
   d["elements"] = to_numpy(std::move(rays.elements));
   d["planes"] = to_numpy(std::move(rays.planes));
   return d;
@@ -213,6 +214,5 @@ void add_eikonal(nb::module_& m, nb::dict& handlers) {
   handlers["twin_eikonal_adjoint_float64"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF64));
   m.def("prepare_front", &prepare, nb::arg("points"), nb::arg("elements"));
   m.def("trace_rays", &trace, nb::arg("points"), nb::arg("corners"), nb::arg("start"),
-        nb::arg("slots"), nb::arg("place"), nb::arg("node"), nb::arg("radius"),
-        nb::arg("pieces"));
+        nb::arg("slots"), nb::arg("place"), nb::arg("node"), nb::arg("radius"));
 }

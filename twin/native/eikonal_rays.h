@@ -11,10 +11,10 @@
 
 namespace twin {
 
-// One row of `pieces` elements per way, -1 after its last. Between a piece and the next lies the
-// plane normal . x + offset = 0 of the same place in `planes`.
+// The node that each way leads to and the number of its pieces; then for all pieces, way by way,
+// the element, and the plane normal . x + offset = 0 at its end (all zero at the last's).
 struct Rays {
-  std::vector<int32_t> nodes, elements;
+  std::vector<int32_t> nodes, counts, elements;
   std::vector<double> planes;
 };
 
@@ -38,9 +38,8 @@ class RayTracer {
     return found;
   }
 
-  // Ways from x to all nodes within `radius` that can be reached inside the mesh in at most
-  // `pieces` pieces. x lies in tetrahedron `element`, or at node `node` where that is >= 0.
-  Rays trace(const double* x, int32_t element, int32_t node, double radius, int pieces) const {
+  // Ways from x to all nodes within `radius` that can be reached inside the mesh. x lies in tetrahedron `element`, or at node `node` where that is >= 0.
+  Rays trace(const double* x, int32_t element, int32_t node, double radius) const {
     Rays rays;
     std::vector<int32_t> way;
     std::vector<double> cuts;
@@ -48,10 +47,10 @@ class RayTracer {
       const double* target = points_ + 3 * int64_t(v);
       if (v == node || distance2(x, target) > radius * radius) continue;
       const int32_t first = node < 0 ? element : departure(node, v);
-      if (first < 0 || !walk(x, v, first, pieces, way, cuts)) continue;
+      if (first < 0 || !walk(x, v, first, way, cuts)) continue;
       rays.nodes.push_back(v);
-      way.resize(pieces, -1);
-      cuts.resize(4 * pieces, 0);
+      rays.counts.push_back(static_cast<int32_t>(way.size()));
+      cuts.resize(4 * way.size(), 0);
       rays.elements.insert(rays.elements.end(), way.begin(), way.end());
       rays.planes.insert(rays.planes.end(), cuts.begin(), cuts.end());
     }
@@ -59,6 +58,7 @@ class RayTracer {
   }
 
  private:
+  static constexpr int kMostPieces = 200;
   static constexpr double kFar = 1e300;
   static constexpr double kSlack = 1e-9;  // of a barycentric coordinate
   using Plane = std::array<double, 4>;
@@ -137,12 +137,12 @@ class RayTracer {
     return found;
   }
 
-  bool walk(const double* x, int32_t v, int32_t e, int pieces, std::vector<int32_t>& way,
+  bool walk(const double* x, int32_t v, int32_t e, std::vector<int32_t>& way,
             std::vector<double>& cuts) const {
     const double* target = points_ + 3 * int64_t(v);
     way.clear();
     cuts.clear();
-    for (int piece = 0; piece < pieces; ++piece) {
+    for (int piece = 0; piece < kMostPieces; ++piece) {
       way.push_back(e);
       const int32_t* c = corners_ + 4 * int64_t(e);
       if (std::find(c, c + 4, v) != c + 4) return true;
