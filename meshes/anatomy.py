@@ -34,7 +34,7 @@ from twin.meshes.implicit import (
 
 CHUNK = 16_384
 GROOVE_RADIUS = 8.0
-INSERTION_RADIUS = 4.0
+INSERTION_RADIUS = 6.0
 LEFT_TAPER = 0.1
 RIGHT_TAPER = 0.25
 STILL = Undulation(np.zeros((1, 3)), np.zeros(1), np.zeros(1))

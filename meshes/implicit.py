@@ -34,13 +34,14 @@ def normalise(level: Level) -> Level:
 
 
 def normalise_blend(level: Level) -> Level:
-    """Distance to first order near the surface.
+    """Distance to first order near the surface, the value itself from `NEAR` on.
 
-    Halfway between two surfaces a blend's gradient vanishes; the farther off, the less is made
-    of a small gradient, so that the value stays below about the distance.
+    Halfway between two surfaces a blend's gradient vanishes, and what it says of the distance
+    ends there: the farther off, the less is made of it. Value and sense of growth are kept.
     """
-    length = _length(level.gradient)
-    return _divided(level, np.maximum(length, np.clip(np.abs(level.value) / NEAR, 0.5, 1)))
+    length = np.maximum(_length(level.gradient), 0.1)
+    far = np.minimum(np.abs(level.value) / NEAR, 1)
+    return _divided(level, length + far * (1 - length))
 
 
 def _length(vectors: Float[np.ndarray, "3 points"]) -> Float[np.ndarray, " points"]:
