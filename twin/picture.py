@@ -103,8 +103,9 @@ def _add_boundary(plotter: "pv.Plotter", heart: Heart) -> None:
         triangles = heart.boundary_triangles(label)
         if len(triangles):
             words = label.name.replace("_", " ").lower().replace("lv", "LV").replace("rv", "RV")
-            plotter.add_mesh(_polydata(heart.points, triangles), color=colour, label=words, ambient=AMBIENT)
-    plotter.add_legend(bcolor="white", size=(0.32, 0.16), loc="lower left", face="circle")
+            wall = _polydata(heart.points, triangles)
+            plotter.add_mesh(wall, color=colour, label=words, ambient=AMBIENT)
+    plotter.add_legend(bcolor=None, size=(0.32, 0.16), loc="lower left", face="circle")
 
 
 def _add_coordinate(plotter: "pv.Plotter", heart: Heart, name: str) -> None:
@@ -168,8 +169,8 @@ def long_axis(heart: Heart) -> np.ndarray:
 
 
 def _toward_the_viewer(heart: Heart) -> np.ndarray:
-    """From the heart towards the chest wall, at right angles to the long axis."""
-    front = np.array([0.0, -1.0, 0.0])
+    """From the heart towards the left front of the chest, at right angles to the long axis."""
+    front = np.array([0.5, -1.0, 0.0])
     up = long_axis(heart)
     front = front - (front @ up) * up
     return front / np.linalg.norm(front)
@@ -178,7 +179,10 @@ def _toward_the_viewer(heart: Heart) -> np.ndarray:
 def _look_from_the_front(plotter: "pv.Plotter", heart: Heart) -> None:
     centre = (heart.points.min(axis=0) + heart.points.max(axis=0)) / 2
     up = long_axis(heart)
-    eye = centre + 100 * (_toward_the_viewer(heart) + 0.45 * up)
-    plotter.camera_position = [tuple(eye), tuple(centre), tuple(up)]
+    toward = _toward_the_viewer(heart) + 0.45 * up
+    plotter.camera_position = [tuple(centre + 100 * toward), tuple(centre), tuple(up)]
     plotter.enable_parallel_projection()
-    plotter.camera.parallel_scale = 0.62 * np.ptp(heart.points @ up)
+    # Room for the title above and the scale below.
+    reach = np.linalg.norm(np.cross(heart.points - centre, toward), axis=1).max()
+    plotter.camera.parallel_scale = 1.25 * reach / np.linalg.norm(toward)
+    plotter.camera.reset_clipping_range()
