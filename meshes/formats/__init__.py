@@ -111,7 +111,7 @@ def read_heart(
         if is_record(grid):
             return heart_of(grid)
         origin = _provenance(form, path)
-        if len(grid.tetrahedra):
+        if len(grid.tetrahedra) or not len(grid.triangles):
             volume = volume_of(grid, origin, unit=unit, axes=axes)
         else:
             surface = surface_of(grid, unit=unit, axes=axes)
@@ -227,7 +227,13 @@ def _build(volume: Volume, progress: Progress) -> Heart:
     ]
     if left:
         raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
-    heart = build_heart(volume, progress=progress)
+    try:
+        heart = build_heart(volume, progress=progress)
+    except (ArithmeticError, IndexError, ValueError) as error:
+        raise InputError(
+            "its labels, coordinates or fibres cannot be computed "
+            f"({type(error).__name__}: {error}); is this the wall of a heart, with an open base?"
+        ) from error
     nodes = [heart.boundary_nodes(side) for side in ENDOCARDIA]
     doubt = doubt_axes(*(heart.points[side] for side in nodes)) if all(map(len, nodes)) else None
     remarks = [*volume.remarks, *([doubt] if doubt else [])]

@@ -4,7 +4,6 @@ Text files start with a count. Binary ones start with 1024 bytes of text: the co
 little or 1 for big endian, then a checksum that nobody checks. Points are in um.
 """
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.formats.grid import Grid
 from twin.meshes.formats.labels import SHORT_NAMES, label_named
-from twin.meshes.formats.text import indices, rows
+from twin.meshes.formats.text import indices, rows, table
 
 HEADER = 1024
 BINARY_TETRAHEDRON, BINARY_TRIANGLE = 0, 6
@@ -190,9 +189,9 @@ def _nodal_fields(prefix: Path, count: int) -> dict[str, np.ndarray]:
     fields = {}
     for path in _parts(prefix, ".dat"):
         if name := _part_name(prefix, path):
-            values = np.loadtxt(io.BytesIO(path.read_bytes()), ndmin=1)
-            if values.shape == (count,):
-                fields[name] = values
+            values = table(path)
+            if values.shape == (count, 1):
+                fields[name] = values[:, 0]
     return fields
 
 

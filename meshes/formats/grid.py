@@ -93,7 +93,9 @@ def grid_from_cells(
         raise InputError("the cells' offsets point outside the list of nodes")
     wrong = ~np.isin(kinds, (TETRAHEDRON, TRIANGLE, *LOWER_CELLS))
     if wrong.any():
-        names = ", ".join(CELL_NAMES.get(kind, f"type {kind}") for kind in np.unique(kinds[wrong]))
+        names = ", ".join(
+            CELL_NAMES.get(kind, f"type {kind}") for kind in np.unique(kinds[wrong])[:5]
+        )
         raise InputError(
             f"{int(wrong.sum()):,} of {len(kinds):,} cells are neither tetrahedra nor triangles "
             f"({names}); convert them to linear tetrahedra first"
@@ -120,6 +122,23 @@ def grid_from_cells(
         triangle_fields=triangle_fields,
         notes=notes,
         remarks=remarks,
+    )
+
+
+def merge_coincident(grid: Grid) -> Grid:
+    """One point where the file has several in one place, as .stl, .ply and .obj often do."""
+    _, first, place = np.unique(grid.points, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(grid.points):
+        return grid
+    rank = np.argsort(np.argsort(first))
+    first = np.sort(first)
+    return Grid(
+        grid.points[first],
+        triangles=rank[place.ravel()][grid.triangles],
+        point_fields={name: values[first] for name, values in grid.point_fields.items()},
+        triangle_fields=grid.triangle_fields,
+        notes=grid.notes,
+        remarks=(*grid.remarks, f"{len(grid.points) - len(first):,} coincident points merged"),
     )
 
 

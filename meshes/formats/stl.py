@@ -6,10 +6,9 @@ import numpy as np
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
-from twin.meshes.formats.grid import Grid
+from twin.meshes.formats.grid import Grid, merge_coincident
 from twin.meshes.formats.labels import label_named
 from twin.meshes.formats.text import rows, stated_space
-from twin.meshes.formats.vtk import merge_coincident
 from twin.meshes.heart import Boundary
 
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])

@@ -6,7 +6,7 @@ import numpy as np
 
 from twin.meshes.errors import InputError
 from twin.meshes.formats import vtk
-from twin.meshes.formats.grid import Grid
+from twin.meshes.formats.grid import Grid, merge_coincident
 
 PARTS = ("EPICARDIAL", "LV_ENDOCARDIAL", "RV_ENDOCARDIAL")
 
@@ -30,7 +30,7 @@ def parse(path: str, frame: int | None = None) -> Grid:
         triangles.append(grid.triangles + count)
         count += len(grid.points)
     remark = f"three surfaces taken together: {epicardium.stem.replace(PARTS[0], '*')}"
-    return vtk.merge_coincident(
+    return merge_coincident(
         Grid(np.vstack(points), triangles=np.vstack(triangles), remarks=(remark,))
     )
 

@@ -13,7 +13,14 @@ import pyvista
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
-from twin.meshes.formats.grid import TETRAHEDRON, TRIANGLE, Grid, grid_from_cells, numeric
+from twin.meshes.formats.grid import (
+    TETRAHEDRON,
+    TRIANGLE,
+    Grid,
+    grid_from_cells,
+    merge_coincident,
+    numeric,
+)
 from twin.meshes.formats.markup import refuse_entities
 from twin.meshes.formats.text import stated_space
 
@@ -39,6 +46,9 @@ COUNTS = re.compile(
     rb"|^element +\w+ +)(-?\d+)",
     re.MULTILINE,
 )
+SOURCE = re.compile(r"ERROR: In \S+, line \d+|\w+ \(0x\w+\):?")
+"""Where in VTK an error arose, which is nothing to our reader."""
+
 DENSEST = 100
 """Rows that a byte of a file can hold at most: zlib packs 1000 zeros, a row has a dozen bytes."""
 
@@ -47,10 +57,14 @@ def parse(path: str) -> Grid:
     """The mesh in a .vtu, .vtp, .vtk, .ply or .obj."""
     ending = Path(path).suffix.lower()
     notes = _examine(Path(path), ending)
-    with pyvista.VtkErrorCatcher(send_to_logging=False) as catcher:
-        mesh = READERS[ending](path).read()
-    if catcher.error_events:
-        complaint = " ".join(str(catcher.error_events[0].alert).split())[:160]
+    try:
+        with pyvista.VtkErrorCatcher(send_to_logging=False) as catcher:
+            mesh = READERS[ending](path).read()
+        complaints = [str(event.alert) for event in catcher.error_events]
+    except RuntimeError as error:
+        complaints = [str(error)]
+    if complaints:
+        complaint = " ".join(SOURCE.sub("", complaints[0]).split())[:160]
         raise InputError(f"VTK could not read it whole: {complaint}")
     if isinstance(mesh, pyvista.PolyData):
         mesh = _triangles_only(mesh)
@@ -97,13 +111,16 @@ def _grid(mesh: pyvista.UnstructuredGrid, notes: dict[str, str]) -> Grid:
         for name, values in mesh.field_data.items()
         if values.dtype.kind in "US" and len(values)
     }
+    nodal = _numeric_fields(mesh.point_data, mesh.n_points)
+    if mesh.n_cells == 0:
+        return Grid(np.asarray(mesh.points), point_fields=nodal, notes=notes)
     return grid_from_cells(
         np.asarray(mesh.points),
         np.asarray(mesh.cell_connectivity),
         pyvista.convert_array(mesh.GetCells().GetOffsetsArray()),
         np.asarray(mesh.celltypes),
         cell_fields=_numeric_fields(mesh.cell_data, mesh.n_cells),
-        point_fields=_numeric_fields(mesh.point_data, mesh.n_points),
+        point_fields=nodal,
         notes=notes,
     )
 
@@ -111,23 +128,6 @@ def _grid(mesh: pyvista.UnstructuredGrid, notes: dict[str, str]) -> Grid:
 def _numeric_fields(data, count: int) -> dict[str, np.ndarray]:
     arrays = {name: np.asarray(values) for name, values in data.items()}
     return {name: values for name, values in arrays.items() if numeric(values, count)}
-
-
-def merge_coincident(grid: Grid) -> Grid:
-    """One point where the file has several in one place, as .stl, .ply and .obj often do."""
-    _, first, place = np.unique(grid.points, axis=0, return_index=True, return_inverse=True)
-    if len(first) == len(grid.points):
-        return grid
-    rank = np.argsort(np.argsort(first))
-    first = np.sort(first)
-    return Grid(
-        grid.points[first],
-        triangles=rank[place.ravel()][grid.triangles],
-        point_fields={name: values[first] for name, values in grid.point_fields.items()},
-        triangle_fields=grid.triangle_fields,
-        notes=grid.notes,
-        remarks=(*grid.remarks, f"{len(grid.points) - len(first):,} coincident points merged"),
-    )
 
 
 def write(grid: Grid, path: Path) -> None:

@@ -78,7 +78,9 @@ def _cells(path: str, topology: ElementTree.Element | None):
         return _mixed(nodes.ravel())
     corners = {"tetrahedron": (TETRAHEDRON, 4), "triangle": (TRIANGLE, 3)}.get(kind)
     if corners is None:
-        raise InputError(f"its cells are {kind or 'not named'}; expected tetrahedra or triangles")
+        raise InputError(
+            f"its cells are {kind[:30] or 'not named'}; expected tetrahedra or triangles"
+        )
     count = nodes.size // corners[1]
     return nodes.ravel(), np.arange(count + 1) * corners[1], np.full(count, corners[0], np.uint8)
 
