@@ -189,14 +189,12 @@ class Eikonal {
       l.far.clear();
     }
     if (!due_.empty()) return true;
-    if (!advance(near_)) {
-      const Real first = earliest(far_);
-      if (!(first < never)) return false;
-      horizon_ = first + kHorizon * width_;
-      split(far_, near_, horizon_);
-      advance(near_);
-    }
-    return true;
+    if (advance()) return true;
+    const Real first = keep_keys(far_, horizon_, never);
+    if (!(first < never)) return false;
+    horizon_ = first + kHorizon * width_;
+    near_ = far_;
+    return advance();
   }
 
   void take(int32_t v) {
@@ -205,13 +203,15 @@ class Eikonal {
     due_.push_back(v);
   }
 
-  // Drops what was taken already; returns the earliest key of the rest.
-  Real earliest(std::vector<int32_t>& list) {
+  // Keeps the nodes whose key is in [from, to) and returns the earliest of these keys. A node that
+  // was taken, or whose key has moved, may still stand where it once belonged: which ones do
+  // depends on the threads, so they must count for nothing.
+  Real keep_keys(std::vector<int32_t>& list, Real from, Real to) {
     Real first = never;
     size_t kept = 0;
     for (int32_t v : list) {
       const Real key = keys_[v].get();
-      if (!(key < never)) continue;
+      if (!(key >= from && key < to)) continue;
       first = std::min(first, key);
       list[kept++] = v;
     }
@@ -219,22 +219,15 @@ class Eikonal {
     return first;
   }
 
-  void split(std::vector<int32_t>& from, std::vector<int32_t>& to, Real bound) {
-    const auto later = std::partition(from.begin(), from.end(), [&](int32_t v) {
-      return keys_[v].get() < bound;
-    });
-    to.insert(to.end(), from.begin(), later);
-    from.erase(from.begin(), later);
-  }
-
-  bool advance(std::vector<int32_t>& list) {
-    const Real first = earliest(list);
+  // Opens the next window and takes the nodes in it; false when no node is near.
+  bool advance() {
+    const Real first = keep_keys(near_, -never, horizon_);
     if (!(first < never)) return false;
-    end_ = std::nextafter(first + width_, never);
+    end_ = std::min(std::nextafter(first + width_, never), horizon_);
     size_t kept = 0;
-    for (int32_t v : list)
-      if (keys_[v].get() < end_) take(v); else if (keys_[v].get() < never) list[kept++] = v;
-    list.resize(kept);
+    for (int32_t v : near_)
+      if (keys_[v].get() < end_) take(v); else near_[kept++] = v;
+    near_.resize(kept);
     return true;
   }
 
