@@ -1,0 +1,246 @@
+"""The conduction system: a branching tree on both endocardia, from the bundle of His down."""
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.sparse import bmat, coo_array, csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from twin.meshes.errors import InputError
+from twin.meshes.heart import Boundary, Heart
+
+
+class Bundle(IntEnum):
+    """A bundle branch; the number is that of the ventricle it serves."""
+
+    LEFT = 0
+    RIGHT = 1
+
+
+ENDOCARDIUM = {Bundle.LEFT: Boundary.LV_ENDOCARDIUM, Bundle.RIGHT: Boundary.RV_ENDOCARDIUM}
+
+
+@dataclass(frozen=True)
+class PurkinjeRule:
+    """How a tree is grown.
+
+    speed: mm/ms along every branch (2 to 3).
+    spacing: distance between neighbouring junctions with the myocardium, mm.
+    reach: apicobasal height up to which the network spreads, left and right.
+    fascicles: where the bundle branches run before they fan out: for each branch, lists of
+        (apicobasal, rotational) on its endocardium, the first at the top of the septum. The left
+        one has an anterior, a septal and a posterior fascicle, the right one runs down the
+        septum.
+    irregularity: spread of the logarithm of the way's cost, which makes branches wind and meet.
+    balance: 0 joins every branch to the nearest older one, 1 takes the shortest way from the top.
+    """
+
+    speed: float = 2.5
+    spacing: float = 7.0
+    reach: tuple[float, float] = (0.80, 0.75)
+    fascicles: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
+        (
+            ((0.90, 0.83), (0.70, 0.80), (0.45, 0.60)),
+            ((0.90, 0.83), (0.70, 0.83), (0.40, 0.85)),
+            ((0.90, 0.83), (0.70, 0.88), (0.45, 0.08)),
+        ),
+        (((0.90, 0.80), (0.60, 0.80), (0.35, 0.78)),),
+    )
+    irregularity: float = 0.35
+    balance: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Purkinje:
+    """A tree whose branches are insulated from the heart except at its junctions.
+
+    `edges` run from parent to child between `points` (mm); node 0 is the bundle of His. Each row
+    of `junctions` ties a node of the tree to a node of the heart.
+    """
+
+    points: Float[np.ndarray, "nodes 3"]
+    edges: Int[np.ndarray, "edges 2"]
+    bundle: Int[np.ndarray, " edges"]
+    junctions: Int[np.ndarray, "junctions 2"]
+    rule: PurkinjeRule = field(default_factory=PurkinjeRule)
+
+    @staticmethod
+    def grow(heart: Heart, rule: PurkinjeRule | None = None, seed: int = 0) -> "Purkinje":
+        """A tree on both endocardia of `heart`; the same seed gives the same tree."""
+        rule = rule or PurkinjeRule()
+        if rule.speed <= 0 or rule.spacing <= 0:
+            raise InputError(
+                f"Purkinje speed and spacing must be positive, got {rule.speed} and {rule.spacing}"
+            )
+        random = np.random.default_rng(seed)
+        present = [b for b in Bundle if len(heart.boundary_triangles(ENDOCARDIUM[b]))]
+        return _join(heart, [(b, *_grow_branch(heart, b, rule, random)) for b in present], rule)
+
+    @property
+    def lengths(self) -> Float[np.ndarray, " edges"]:
+        """mm."""
+        return np.linalg.norm(np.diff(self.points[self.edges], axis=1)[:, 0], axis=1)
+
+    @property
+    def durations(self) -> Float[np.ndarray, " edges"]:
+        """How long a front takes along each edge, ms."""
+        return self.lengths / self.rule.speed
+
+    def cut(self, bundle: Bundle) -> "Purkinje":
+        """Bundle-branch block: the branch is severed at its origin, and what lies below it still
+        conducts a front that enters it from the heart."""
+        first = (self.edges[:, 0] == 0) & (self.bundle == bundle)
+        if not first.any():
+            raise InputError(f"the tree has no {bundle.name.lower()} bundle branch left to cut")
+        return replace(self, edges=self.edges[~first], bundle=self.bundle[~first])
+
+    def within(
+        self, heart: Heart
+    ) -> tuple[Float[np.ndarray, "extra 3"], Int[np.ndarray, "edges 2"], int]:
+        """The tree as part of a mesh that begins with the heart's own nodes.
+
+        Returns the points to be added after the heart's, the branches in the numbers of that
+        mesh, and the number of the bundle of His. Where the tree meets the heart its node is the
+        heart's, so that a front passes either way.
+        """
+        number = np.full(len(self.points), -1)
+        number[self.junctions[:, 0]] = self.junctions[:, 1]
+        own = number < 0
+        number[own] = len(heart.points) + np.arange(own.sum())
+        return self.points[own], number[self.edges].astype(np.int32), int(number[0])
+
+    def arrival_times(self) -> Float[np.ndarray, " nodes"]:
+        """ms after the bundle of His, through the tree alone; infinite below a cut."""
+        size = len(self.points)
+        graph = coo_array((self.durations, tuple(self.edges.T)), shape=(size, size)).tocsr()
+        return dijkstra(graph, directed=False, indices=0)
+
+
+def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.random.Generator):
+    """Edges (parent, child) between heart nodes, the top node, and the terminal heart nodes."""
+    triangles = heart.boundary_triangles(ENDOCARDIUM[bundle])
+    nodes, triangles = np.unique(triangles, return_inverse=True)
+    graph = _surface_graph(heart.points[nodes], triangles.reshape(-1, 3))
+    costs = graph.copy()
+    costs.data = costs.data * _winding(heart.points[nodes], graph, rule.irregularity, random)
+
+    trunk = _trunk(heart, nodes, graph, rule.fascicles[bundle])
+    top = _nearest(heart, nodes, rule.fascicles[bundle][0][0])
+    low = heart.coordinates.apicobasal[nodes] < rule.reach[bundle]
+    terminals = _spread(heart.points[nodes], np.flatnonzero(low), rule.spacing)
+    laid = np.array([top, *trunk])
+    delay = rule.balance * dijkstra(graph, indices=top)[laid]
+    parents = _shortest_way_parents(costs, laid, delay)
+    parents[list(trunk)] = list(trunk.values())
+    parents[top] = -1
+    edges = _ways_to_top(parents, np.concatenate([terminals, laid]))
+    return nodes[edges], int(nodes[top]), nodes[np.setdiff1d(terminals, laid)]
+
+
+def _surface_graph(points: np.ndarray, triangles: np.ndarray) -> csr_array:
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+    lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    size = len(points)
+    return coo_array((np.tile(lengths, 2), tuple(both.T)), shape=(size, size)).tocsr()
+
+
+def _winding(points, graph, irregularity, random) -> np.ndarray:
+    """A random factor for each edge, alike over a few millimetres, so that ways wind but agree."""
+    seeds = points[random.choice(len(points), size=max(1, len(points) // 12), replace=False)]
+    levels = random.normal(0.0, irregularity, len(seeds))
+    _, nearest = cKDTree(seeds).query(points, k=min(3, len(seeds)))
+    smooth = np.exp(levels[nearest].reshape(len(points), -1).mean(axis=1))
+    rows, columns = graph.tocoo().coords
+    return (smooth[rows] + smooth[columns]) / 2
+
+
+def _trunk(heart: Heart, nodes: np.ndarray, graph: csr_array, fascicles) -> dict[int, int]:
+    """Parent of every node of the fascicles but their common top, the first to be laid winning."""
+    parent_of: dict[int, int] = {}
+    top = _nearest(heart, nodes, fascicles[0][0])
+    for fascicle in fascicles:
+        start = top
+        for place in fascicle[1:]:
+            end = _nearest(heart, nodes, place)
+            _, before = dijkstra(graph, indices=start, return_predecessors=True)
+            way = [end]
+            while way[-1] != start:
+                way.append(int(before[way[-1]]))
+            for child, parent in zip(way[-2::-1], way[:0:-1], strict=True):
+                parent_of.setdefault(child, parent)
+            start = end
+    parent_of.pop(top, None)
+    return parent_of
+
+
+def _nearest(heart: Heart, nodes: np.ndarray, place: tuple[float, float]) -> int:
+    """The node of an endocardium closest to (apicobasal, rotational) on what belongs to the left
+    ventricle: for the right endocardium that is the septum, where its bundle branch runs."""
+    c = heart.coordinates
+    angle = 2 * np.pi * place[1]
+    around = np.hypot(
+        c.rotational_cosine[nodes] - np.cos(angle), c.rotational_sine[nodes] - np.sin(angle)
+    )
+    distance = np.hypot(2 * (c.apicobasal[nodes] - place[0]), around)
+    return int(np.argmin(np.where(c.ventricle[nodes] == 0, distance, np.inf)))
+
+
+def _spread(points: np.ndarray, candidates: np.ndarray, spacing: float) -> np.ndarray:
+    """Candidates no two of which are closer than `spacing`, greedily from the farthest on."""
+    chosen = [int(candidates[0])]
+    distance = np.linalg.norm(points[candidates] - points[chosen[0]], axis=1)
+    while distance.max() > spacing:
+        chosen.append(int(candidates[distance.argmax()]))
+        further = np.linalg.norm(points[candidates] - points[chosen[-1]], axis=1)
+        distance = np.minimum(distance, further)
+    return np.array(chosen)
+
+
+def _shortest_way_parents(costs: csr_array, starts: np.ndarray, delays: np.ndarray) -> np.ndarray:
+    """Parent of each node on its cheapest way from any of `starts`, each entered at its delay."""
+    size = costs.shape[0]
+    # An extra node from which every start is reached at the cost of its delay (never zero, which
+    # a sparse graph takes for no edge at all).
+    extra = coo_array((delays + 1e-6, (np.zeros(len(starts), int), starts)), shape=(1, size))
+    graph = bmat([[costs, None], [extra, csr_array((1, 1))]], format="csr")
+    _, parents = dijkstra(graph, indices=size, return_predecessors=True)
+    return parents[:size]
+
+
+def _ways_to_top(parents: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Edges (parent, child) of the ways from `ends` up to the node whose parent is -1."""
+    used = np.zeros(len(parents), bool)
+    front = np.unique(ends)
+    while len(front):
+        used[front] = True
+        above = np.unique(parents[front])
+        front = above[(above >= 0) & ~used[above]]
+    children = np.flatnonzero(used & (parents >= 0))
+    return np.stack([parents[children], children], axis=1)
+
+
+def _join(heart: Heart, branches: list, rule: PurkinjeRule) -> Purkinje:
+    """The branches as one tree under the bundle of His, which lies where they begin."""
+    his = np.mean([heart.points[top] for _, _, top, _ in branches], axis=0)
+    points, edges, bundles, junctions = [his[None]], list[np.ndarray](), [], []
+    size = 1
+    for bundle, own_edges, top, terminals in branches:
+        nodes, renumbered = np.unique(own_edges, return_inverse=True)
+        place = dict(zip(nodes.tolist(), range(size, size + len(nodes)), strict=True))
+        edges += [np.array([[0, place[top]]]), renumbered.reshape(-1, 2) + size]
+        bundles.append(np.full(1 + len(own_edges), int(bundle), np.int8))
+        junctions.append(np.array([(place[int(t)], t) for t in terminals], np.int32))
+        points.append(heart.points[nodes])
+        size += len(nodes)
+    return Purkinje(
+        points=np.concatenate(points),
+        edges=np.concatenate(edges).astype(np.int32),
+        bundle=np.concatenate(bundles),
+        junctions=np.concatenate(junctions),
+        rule=rule,
+    )
