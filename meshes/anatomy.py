@@ -137,13 +137,16 @@ class AnatomySolid:
             result[part] = np.array(order, np.int8)[pieces.argmax(axis=0)]
         return result
 
-    def walls(self, points: Float[np.ndarray, "3 points"]) -> Walls:
-        """All walls seen from points in the heart's own frame."""
+    def walls(self, points: Float[np.ndarray, "3 points"], *, refined: bool = True) -> Walls:
+        """All walls seen from points in the heart's own frame.
+
+        `refined` makes the right ventricle's distance exact enough to offset its wall by it.
+        """
         shape, thickness = self.anatomy.shape(points), self.anatomy.thickness(points)
         lv_outer = swollen(self._left(self._lv_outer, points), shape)
         both = Level(shape.value - thickness.value, shape.gradient - thickness.gradient)
         lv_inner = swollen(self._left(self._lv_inner, points), both)
-        right = refine(self._right, points)
+        right = refine(self._right, points) if refined else self._right(points, shape)
         rv_inner = normalise_blend(intersection(right, outside(lv_outer), INSERTION_RADIUS))
         rv_outer = grown(right, self.anatomy.rv_wall_thickness)
         return Walls(lv_inner, lv_outer, rv_inner, rv_outer, self._base(points))
@@ -180,8 +183,8 @@ class AnatomySolid:
             intersection(level, ellipsoid.septum(points), self.anatomy.outer_radius)
         )
 
-    def _right(self, points: Float[np.ndarray, "3 points"]) -> Level:
-        return swollen(self._rv(points), self.anatomy.shape(points))
+    def _right(self, points: Float[np.ndarray, "3 points"], shape: Level | None = None) -> Level:
+        return swollen(self._rv(points), shape or self.anatomy.shape(points))
 
     def _base(self, points: Float[np.ndarray, "3 points"]) -> Level:
         """Below z = base height + tilt + a Gaussian hill where the outflow tract leaves."""

@@ -21,6 +21,7 @@ class Measurements:
 
     wall_thickness: left ventricle with septum, middle third of its cavity. length: epicardial
     apex to the centre of the base; outer_diameter: that of the largest short-axis section.
+    apex_direction: from the base, unit length (LPS).
     """
 
     lv_volume: float
@@ -30,6 +31,13 @@ class Measurements:
     length: float
     outer_diameter: float
     rv_wall_thickness: float
+    apex_direction: tuple[float, float, float]
+
+    @property
+    def frontal_axis(self) -> float:
+        """Degrees of the long axis in the frontal plane, from straight down to the left."""
+        left, _, up = self.apex_direction
+        return float(np.degrees(np.arctan2(left, -up)))
 
     @property
     def length_to_diameter(self) -> float:
@@ -58,6 +66,7 @@ def measure(volume: Volume, left: Bool[np.ndarray, " tets"]) -> Measurements:
         length=length,
         outer_diameter=diameter,
         rv_wall_thickness=_right_wall(volume, left),
+        apex_direction=(float(-axis[0]), float(-axis[1]), float(-axis[2])),
     )
 
 
@@ -137,8 +146,8 @@ def _right_wall(volume: Volume, left: Bool[np.ndarray, " tets"]) -> float:
 def _distances(
     points: Float[np.ndarray, "points 3"], corners: Float[np.ndarray, "faces 3 3"]
 ) -> Float[np.ndarray, " points"]:
-    """To the triangles, each seen as 15 points."""
-    steps = 4
+    """To the triangles, each seen as six points."""
+    steps = 2
     first, second = np.meshgrid(np.arange(steps + 1), np.arange(steps + 1))
     inside = first + second <= steps
     weights = np.stack([first[inside], second[inside], (steps - first - second)[inside]], 1) / steps
