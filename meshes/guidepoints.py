@@ -34,7 +34,7 @@ RIGHT_WALL = 3.0
 """mm; where the right epicardium was not drawn (Prakash 1978; Matsukubo 1977)."""
 
 THINNEST_LEFT_WALL = 4.0
-THINNEST_RIGHT_WALL = 2.0
+THINNEST_RIGHT_WALL = 2.5
 STEP_OFF = 4.0
 SMOOTHING = 1000.0
 """Weight of smoothness against the points, mm3; larger is smoother."""
@@ -47,6 +47,9 @@ CEILING_HEIGHT = 6.0
 CEILING_WIDTHS = (8.0, 16.0)
 RIM = 2.0
 """mm of wall around a valve's ring."""
+
+CUT_DEPTH = 2.0
+"""mm below a valve's ring down to which the outer surface around it counts as base."""
 
 CUT_REACH = 4.0
 TUBE_REACH = 12.0
@@ -111,7 +114,7 @@ def reconstruct(guide: GuidePoints, *, align: bool = True, progress: Progress = 
     base = _base(grid.points, annuli, CUT_REACH).reshape(grid.shape)
     progress("surfaces", 1.0)
     fields = [None if values is None else Field(grid, values) for values in (outer, left, right, base)]
-    return Wall(*fields, remarks=(*guide.remarks, *_remarks(guide, annuli)))
+    return Wall(*fields, rim=CUT_DEPTH, remarks=(*guide.remarks, *_remarks(guide, annuli)))
 
 
 def _require(guide):

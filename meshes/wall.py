@@ -20,6 +20,7 @@ from twin.meshes.surface import Surface
 NEAR = 2.0
 """Grid steps from the surface within which a function is trusted as a distance."""
 
+TIE = 1e-9
 STEEPNESS = (0.5, 2.0)
 """Slopes of a function outside this range are not believed when it is turned into a distance."""
 
@@ -103,12 +104,15 @@ def smooth_union(first: np.ndarray, second: np.ndarray, radius: float) -> np.nda
 @dataclass(frozen=True, eq=False)
 class Wall:
     """A `Solid`. `outer`, `left`, `right` are signed distances, negative within each surface;
-    `base` is positive above the valves. `remarks` says what was decided on the way."""
+    `base` is positive above the valves. Of the outer surface, what lies less than `rim` mm below
+    the base counts as base too. `remarks` says what was decided on the way.
+    """
 
     outer: Field
     left: Field
     right: Field | None
     base: Field
+    rim: float = 0.0
     remarks: tuple[str, ...] = ()
 
     @cached_property
@@ -123,7 +127,9 @@ class Wall:
     def label(self, points: Float[np.ndarray, "n 3"]) -> Int[np.ndarray, " n"]:
         """The surface that bounds the wall at each point."""
         kinds = [Boundary.EPICARDIUM, Boundary.BASE, Boundary.LV_ENDOCARDIUM, Boundary.RV_ENDOCARDIUM]
-        return np.array(kinds, np.int8)[self._sides(points).argmax(axis=0)]
+        sides = self._sides(points)
+        sides[1] = np.where(sides[1] > -self.rim, np.maximum(sides[1], sides[0] + TIE), sides[1])
+        return np.array(kinds, np.int8)[sides.argmax(axis=0)]
 
     def surface(self) -> Surface:
         """The closed surface of the wall, as fine as the grid."""

@@ -4,16 +4,46 @@ https://github.com/UOA-Heart-Mechanics-Research/biv-me
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from twin.meshes.cine.slices import KINDS, GuidePoints, Plane, complete_planes
 from twin.meshes.errors import InputError
+from twin.meshes.guidepoints import reconstruct
+from twin.meshes.meshing import mesh_wall, only_hearts
+from twin.meshes.progress import Progress, silent
+from twin.meshes.units import find_axes, find_scale
+from twin.meshes.volume import Volume
 
 SLICE_INFORMATION = "SliceInfoFile.txt"
 GUIDE_POINTS = re.compile(r"GPFile_?(\d+)\.txt", re.IGNORECASE)
 LONGEST_FILE = 50_000_000
+LONGEST_WORD = 50
+
+
+def make(
+    path: str | Path,
+    *,
+    unit: str | None = None,
+    axes: str | None = None,
+    frame: int | None = None,
+    align: bool = True,
+    spacing: float | None = None,
+    progress: Progress = silent,
+) -> Volume:
+    """The meshed wall of one time frame; `align` moves slices taken in different breath-holds."""
+    guide = read_guidepoints(path, frame)
+    scale, said_unit = find_scale(guide.points, unit)
+    signs, said_axes = find_axes(axes, "LPS")
+    remarks = (*guide.remarks, said_unit, said_axes)
+    guide = replace(guide, points=guide.points * (scale * signs), remarks=remarks)
+    with only_hearts():
+        wall = reconstruct(guide, align=align, progress=progress)
+        volume = mesh_wall(wall, spacing, progress)
+    origin = {"origin": Path(path).name, "format": "biv-me guide points", "frame": frame}
+    return replace(volume, provenance={**origin, **volume.provenance})
 
 
 def guidepoint_files(folder: str | Path) -> dict[int, Path]:
@@ -59,6 +89,8 @@ def _columns(path):
                 f"{path.name}: line {number} has {len(row)} columns, expected 7: "
                 "x y z, contour type, slice, weight, time frame"
             )
+        if max(map(len, row)) > LONGEST_WORD:
+            raise InputError(f"{path.name}: line {number} is no line of numbers and a contour type")
     if not rows:
         raise InputError(f"{path.name}: holds no guide points")
     return np.array(rows)

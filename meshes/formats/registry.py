@@ -74,6 +74,19 @@ FORMATS = (
     Format("VTK", ("*.vtk", "*.ply", "*.obj"), parse=f"{HERE}.vtk:parse"),
     Format("mesh generator", ("*.msh", "*.mesh", "*.inp"), parse=f"{HERE}.generators:parse"),
     Format(
+        "biv-me guide points",
+        ("GPFile*.txt",),
+        ("GPFile*.txt",),
+        make=f"{HERE}.bivme:make",
+        options=("frame", "align"),
+    ),
+    Format(
+        "NIfTI label map",
+        ("*.nii", "*.nii.gz"),
+        make=f"{HERE}.nifti:make",
+        options=("labels", "voxel", "frame", "align"),
+    ),
+    Format(
         "map3d",
         ("*.pts", "*.fac"),
         siblings=(".pts", ".fac"),
