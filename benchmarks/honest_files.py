@@ -89,8 +89,8 @@ def _tetrahedra(heart: Heart) -> pyvista.UnstructuredGrid:
 
 
 def _surface(heart: Heart) -> pyvista.PolyData:
-    nodes, faces = np.unique(heart.triangles, return_inverse=True)
-    faces = faces.reshape(-1, 3).astype(int)
+    nodes, corners = np.unique(heart.triangles, return_inverse=True)
+    faces = corners.reshape(-1, 3).astype(int)
     surface = pyvista.PolyData.from_regular_faces(heart.points[nodes], faces)
     surface.cell_data["class"] = heart.boundary
     return surface

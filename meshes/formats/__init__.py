@@ -195,18 +195,35 @@ def _mesh(
     """Tetrahedra within a closed surface, under the surface's labels where it has them all."""
     from twin.meshes.distance import SurfaceSolid
     from twin.meshes.lattice import mesh_solid
+    from twin.meshes.repair import repair
 
     labels = surface.labels
     if labels is not None and not set(Boundary) - {Boundary.RV_ENDOCARDIUM} <= set(labels):
         surface = replace(surface, labels=None)
-    volume = mesh_solid(SurfaceSolid(surface), spacing=spacing, progress=progress)
-    if not volume.boundary.any():
-        volume = replace(volume, triangles=NO_FACES.copy(), boundary=NO_LABELS.copy())
+    with _computed("a mesh of what it encloses"):
+        volume = mesh_solid(SurfaceSolid(surface), spacing=spacing, progress=progress)
+        if not volume.boundary.any():
+            volume = replace(volume, triangles=NO_FACES.copy(), boundary=NO_LABELS.copy())
+        volume, mended = repair(volume)
+    remarks = [f"meshed within the surface, {spacing:g} mm fine"]
+    remarks += [f"{fault.name}: {fault.amount}. {fault.remedy}" for fault in mended]
     return replace(
         volume,
         provenance={**origin, **volume.provenance},
-        remarks=(*surface.remarks, f"meshed within the surface, {spacing:g} mm fine"),
+        remarks=(*surface.remarks, *remarks),
     )
+
+
+@contextmanager
+def _computed(what: str) -> Iterator[None]:
+    """A computation that no mesh of a heart defeats, however odd the mesh that came in."""
+    try:
+        yield
+    except (ArithmeticError, IndexError, ValueError) as error:
+        raise InputError(
+            f"{what} cannot be computed ({type(error).__name__}: {error}); "
+            "is this the wall of a heart, with an open base?"
+        ) from error
 
 
 def _build(volume: Volume, progress: Progress) -> Heart:
@@ -227,13 +244,8 @@ def _build(volume: Volume, progress: Progress) -> Heart:
     ]
     if left:
         raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
-    try:
+    with _computed("its labels, coordinates or fibres"):
         heart = build_heart(volume, progress=progress)
-    except (ArithmeticError, IndexError, ValueError) as error:
-        raise InputError(
-            "its labels, coordinates or fibres cannot be computed "
-            f"({type(error).__name__}: {error}); is this the wall of a heart, with an open base?"
-        ) from error
     nodes = [heart.boundary_nodes(side) for side in ENDOCARDIA]
     doubt = doubt_axes(*(heart.points[side] for side in nodes)) if all(map(len, nodes)) else None
     remarks = [*volume.remarks, *([doubt] if doubt else [])]
