@@ -188,7 +188,7 @@ FAULTS = (
         "mesh",
         _out_of_scale,
         _say_scale,
-        "Say what the unit of the file is: {repair} --unit cm (or um, m); nothing is rescaled "
-        "unless asked.",
+        "Say what the unit of the file is: `twin mesh repair {file} --unit cm` (or um, m); nothing "
+        "is rescaled unless asked.",
     ),
 )

@@ -93,7 +93,7 @@ def examine(mesh, faults: Iterable[Fault], file: str) -> list[Finding]:
                 place=tuple(float(value) for value in mesh.locate(fault.parts, first)),
                 severity=fault.severity,
                 meaning=fault.meaning if isinstance(fault.meaning, str) else fault.meaning(mesh),
-                remedy=fault.remedy.format(repair=f"`twin mesh repair {file}`"),
+                remedy=fault.remedy.format(repair=f"`twin mesh repair {file}`", file=file),
             )
         )
         shut = shut or fault.gate

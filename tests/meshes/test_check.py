@@ -28,7 +28,7 @@ def test_each_fault_is_named_counted_and_located(broken):
         assert (known.min(axis=0) <= finding.place).all()
         assert (finding.place <= known.max(axis=0)).all()
     assert f"{finding.count:,} of {finding.total:,} {finding.parts}" in str(finding)
-    assert "`twin mesh repair heart.vtu`" in finding.remedy or not broken.mendable
+    assert "`twin mesh repair heart.vtu" in finding.remedy or not broken.mendable
 
 
 def test_every_fault_has_a_broken_mesh():
@@ -71,7 +71,7 @@ def test_scale_names_the_likely_unit():
     (finding,) = check(volume, "heart.vtu")
     assert "7.5" in finding.meaning
     assert "looks like a file in cm" in finding.meaning
-    assert "`twin mesh repair heart.vtu` --unit cm" in finding.remedy
+    assert "`twin mesh repair heart.vtu --unit cm`" in finding.remedy
 
 
 def test_single_precision_is_no_fault():
