@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twin.benchmarks.figure import Figure, at_most, report
+from twin.benchmarks.figure import Figure, at_least, at_most, report
 from twin.meshes.check import check
 from twin.meshes.lattice import mesh_solid
 from twin.meshes.measurement import Measurements, measure
 from twin.meshes.population import Sex, sample_subject
+from twin.meshes.quality import scaled_jacobian
 
 SPACING = 3.0
 SAMPLES, QUICK_SAMPLES = 200, 24
@@ -52,6 +53,7 @@ class Sample:
     measured: Measurements
     faults: int
     nodes: int
+    scaled_jacobian: float
 
 
 def figures(quick: bool) -> Iterator[Figure]:
@@ -73,6 +75,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield report("population_thickest_rv_wall", max(walls), "mm", how)
     failures = sum(sample.faults > 0 for sample in samples)
     yield at_most("population_check_failures", failures, 0, "", f"{how}; any finding counts")
+    shapes = [sample.scaled_jacobian for sample in samples]
+    yield at_least("population_min_scaled_jacobian", min(shapes), 0.10, "", how)
 
 
 def measure_samples(count: int) -> list[Sample]:
@@ -111,4 +115,5 @@ def _measure_sample(seed: int) -> Sample:
     volume = mesh_solid(solid, spacing=SPACING)
     centres = volume.points[volume.tetrahedra].mean(axis=1)
     left = solid.walls(solid.to_heart(centres)).lv_outer.value < 0
-    return Sample(sex, measure(volume, left), len(check(volume)), len(volume.points))
+    shape = float(scaled_jacobian(volume.points, volume.tetrahedra).min())
+    return Sample(sex, measure(volume, left), len(check(volume)), len(volume.points), shape)
