@@ -59,6 +59,9 @@ def import_(
     output: Output = Path("heart.vtu"),
     unit: Unit = None,
     axes: Axes = None,
+    fibres: Annotated[
+        Path | None, typer.Option(help="Fibres in a file of their own, matched by position.")
+    ] = None,
     spacing: Annotated[float | None, typer.Option(help="Edge length in mm of a new mesh.")] = None,
     frame: Annotated[int | None, typer.Option(help="Time frame of cine MRI guide points.")] = None,
     label: Annotated[
@@ -69,7 +72,7 @@ def import_(
     """Make a checked heart of a mesh, of surfaces, or of cine MRI contours or labels."""
     from twin.meshes.formats import read_heart
 
-    given = {"unit": unit, "axes": axes, "spacing": spacing, "frame": frame}
+    given = {"unit": unit, "axes": axes, "fibres": fibres, "spacing": spacing, "frame": frame}
     options = {name: value for name, value in given.items() if value is not None}
     if label:
         options["labels"] = _labels(label)
