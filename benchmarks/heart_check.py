@@ -7,16 +7,15 @@ from twin.benchmarks.broken import BROKEN, sound
 from twin.benchmarks.figure import Figure, at_least, at_most
 from twin.meshes.check import check
 from twin.meshes.repair import repair
+from twin.meshes.volume import Volume
 
 SECONDS = 2.0
 
 
 def figures(quick: bool) -> Iterator[Figure]:
     volume = sound(3 if quick else 9)
-    started = time.perf_counter()
-    check(volume)
-    seconds = time.perf_counter() - started
-    said = f"check of {len(volume.points):,} nodes with labels and fibres, once"
+    seconds = min(_seconds(volume) for _ in range(3))
+    said = f"check of {len(volume.points):,} nodes with labels and fibres, best of 3, wall clock"
     yield at_most("check_100k_seconds", seconds, SECONDS, "s", said)
 
     healthy = sound()
@@ -32,3 +31,9 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield at_least("faults_found_share", found / len(BROKEN), 1.0, "", said)
     said = f"{len(mendable)} mendable faults, sound after repair"
     yield at_least("faults_mended_share", mended / len(mendable), 1.0, "", said)
+
+
+def _seconds(volume: Volume) -> float:
+    started = time.perf_counter()
+    check(volume)
+    return time.perf_counter() - started

@@ -51,8 +51,13 @@ class Examination:
         return topology.repeated_rows(self.tetrahedra)
 
     @cached_property
+    def faces(self) -> Int[np.ndarray, "faces 3"]:
+        """Four of each tetrahedron."""
+        return topology.tetrahedron_faces(self.tetrahedra)
+
+    @cached_property
     def shared_faces(self) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
-        return topology.shared_faces(self.tetrahedra)
+        return topology.chain_equal_rows(np.sort(self.faces, axis=1))
 
     @cached_property
     def boundary(self) -> Int[np.ndarray, "faces 3"]:
@@ -60,7 +65,7 @@ class Examination:
         alone = np.ones(4 * len(self.tetrahedra), bool)
         for faces in self.shared_faces:
             alone[faces] = False
-        boundary = topology.tetrahedron_faces(self.tetrahedra)[alone]
+        boundary = self.faces[alone]
         inverted = self.quality[np.flatnonzero(alone) // 4] < 0
         boundary[inverted] = boundary[inverted][:, ::-1]
         return boundary
@@ -77,8 +82,7 @@ class Examination:
         That is a fault of the geometry, whichever way the corners are numbered.
         """
         one, other = self.shared_faces
-        faces = topology.tetrahedron_faces(self.tetrahedra)
-        side = np.repeat(np.sign(self.quality), 4) * _parity(faces)
+        side = np.repeat(np.sign(self.quality), 4) * _parity(self.faces)
         sound = ~(self.flat | self.repeated | self.collapsed)
         wrong = (side[one] == side[other]) & sound[one // 4] & sound[other // 4]
         third = other[1:][(one[1:] == other[:-1]) & sound[other[1:] // 4]]

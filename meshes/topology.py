@@ -27,6 +27,16 @@ def row_keys(rows: Int[np.ndarray, "rows columns"]) -> Int[np.ndarray, " rows"]:
     return keys
 
 
+def chain_equal_rows(
+    rows: Int[np.ndarray, "rows columns"],
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Pairs of row numbers that chain all equal rows together; those of a chain stand together."""
+    keys = row_keys(rows)
+    order = np.argsort(keys, kind="stable")
+    equal = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
+    return order[equal], order[equal + 1]
+
+
 def repeated_rows(rows: Int[np.ndarray, "rows columns"]) -> Bool[np.ndarray, " rows"]:
     """True where an earlier row holds the same indices, in whatever order."""
     first = np.unique(row_keys(np.sort(rows, axis=1)), return_index=True)[1]
@@ -67,14 +77,14 @@ def shared_faces(
 
     The pairs of one face follow each other and form a chain.
     """
-    return _links(np.sort(tetrahedron_faces(tetrahedra), axis=1))
+    return chain_equal_rows(np.sort(tetrahedron_faces(tetrahedra), axis=1))
 
 
 def shared_edges(
     triangles: Int[np.ndarray, "faces 3"],
 ) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
     """Pairs of rows of `triangle_edges` that are equal up to direction, chained likewise."""
-    return _links(np.sort(triangle_edges(triangles), axis=1))
+    return chain_equal_rows(np.sort(triangle_edges(triangles), axis=1))
 
 
 def connected_components(tetrahedra: Int[np.ndarray, "tets 4"]) -> Int[np.ndarray, " tets"]:
@@ -141,15 +151,9 @@ def _groups(rows):
     return order, starts, np.diff(starts, append=len(order))
 
 
-def _links(rows):
-    """Pairs of row numbers that chain all equal rows together."""
-    keys = row_keys(rows)
-    order = np.argsort(keys, kind="stable")
-    equal = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
-    return order[equal], order[equal + 1]
-
-
-def label_components(one, other, count):
+def label_components(
+    one: Int[np.ndarray, " edges"], other: Int[np.ndarray, " edges"], count: int
+) -> Int[np.ndarray, " vertices"]:
     """Connected components of a graph of `count` vertices, numbered from the largest down."""
     graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(count, count))
     labels = csgraph.connected_components(graph, directed=False)[1]
