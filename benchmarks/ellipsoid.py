@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial import Delaunay
 
 from twin.meshes.heart import Boundary, signed_volumes
@@ -45,6 +45,26 @@ class TruncatedEllipsoid:
         labels[(layer == 0).all(axis=1)] = Boundary.LV_ENDOCARDIUM
         labels[(layer == layers).all(axis=1)] = Boundary.EPICARDIUM
         return Volume(points, tetrahedra, faces, labels)
+
+    @property
+    def bounds(self) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+        short, long = self.short + self.wall, self.long + self.wall
+        return np.array([-short, -short, -long]), np.array([short, short, self.base])
+
+    def distance(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        """Signed mm to the boundary, to first order near it; negative in the wall."""
+        return self._distances(points).max(axis=0)
+
+    def label(self, points: Float[np.ndarray, "points 3"]) -> Int[np.ndarray, " points"]:
+        """`Boundary` of the piece of boundary nearest to each point."""
+        pieces = np.array([Boundary.LV_ENDOCARDIUM, Boundary.EPICARDIUM, Boundary.BASE])
+        return pieces[self._distances(points).argmax(axis=0)]
+
+    def _distances(self, points):
+        """Beyond the endocardium, the epicardium and the base."""
+        inner = _outside_ellipsoid(points, self.short, self.long)
+        outer = _outside_ellipsoid(points, self.short + self.wall, self.long + self.wall)
+        return np.stack([-inner, outer, points[:, 2] - self.base])
 
     def point(self, depth, polar, azimuth) -> Float[np.ndarray, "... 3"]:
         short, long = self.short + self.wall * depth, self.long + self.wall * depth
@@ -99,6 +119,14 @@ class TruncatedEllipsoid:
         longitudinal /= np.linalg.norm(longitudinal, axis=1, keepdims=True)
         outward = np.cross(circumferential, longitudinal)
         return np.stack([circumferential, longitudinal, outward], axis=1)
+
+
+def _outside_ellipsoid(points, short, long):
+    """Distance to an ellipsoid of revolution to first order: k0 (k0 - 1) / k1 (Quilez)."""
+    axes = np.array([short, short, long])
+    stretched = np.linalg.norm(points / axes, axis=1)
+    slope = np.linalg.norm(points / axes**2, axis=1)
+    return stretched * (stretched - 1) / np.maximum(slope, 1e-12)
 
 
 def _disc(rings: int):

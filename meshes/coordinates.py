@@ -74,6 +74,11 @@ class _Ventricle:
         inside = self.endocardium & ~self.walls.epicardium
         return even_coordinate(self.elements, inside | outside, outside * 1.0)
 
+    def layers(self, transmural: Float[np.ndarray, " part"]) -> Float[np.ndarray, "tets 3"]:
+        """Unit normals of the layers of equal depth, smoothed over neighbouring tetrahedra."""
+        gradient = self.elements.at_nodes(unit(self.elements.gradient(transmural)))
+        return unit(gradient[self.elements.tetrahedra].mean(axis=1))
+
     def apicobasal(
         self, apex: Apex, layers: Float[np.ndarray, "tets 3"], mouth: Float[np.ndarray, " 3"]
     ) -> Float[np.ndarray, " part"]:
@@ -93,7 +98,7 @@ def _fill_left(
 ) -> LongAxis:
     """Compute the left ventricle's coordinates in place; return the axis that angles are about."""
     transmural = left.transmural()
-    layers = unit(left.elements.gradient(transmural))
+    layers = left.layers(transmural)
     apex = _left_apex(left, layers, mouth)
     apicobasal = left.apicobasal(apex, layers, mouth)
     axis = long_axis(
@@ -140,7 +145,7 @@ def _fill_right(
     border with the left ventricle is anterior or inferior.
     """
     transmural = right.transmural()
-    layers = unit(right.elements.gradient(transmural))
+    layers = right.layers(transmural)
     rim = right.points[np.isin(right.nodes, insertion)]
     inner = rim[np.linalg.norm(rim - mouth, axis=1).argmax()]
     epicardium = right.points[right.walls.epicardium]

@@ -10,6 +10,12 @@ from scipy.spatial.transform import Rotation
 from twin.meshes.heart import Coordinates, Fibres
 from twin.meshes.laplace import LinearElements, unit
 
+CAP = 0.25
+"""Apicobasal up to which the apex counts as round."""
+
+_POWERS = np.array([p for p in np.ndindex(3, 3, 3) if sum(p) <= 2])
+_HALF_TURNS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+
 
 @dataclass(frozen=True)
 class FibreRule:
@@ -43,61 +49,114 @@ def rule_based_fibres(
     """
     elements = LinearElements(points, tetrahedra)
     is_right = coordinates.ventricle == 1
-    left = _triads(elements, coordinates, ~is_right, rule.left_helix, rule)
-    if is_right.any():
-        right = _triads(elements, coordinates, is_right, rule.right_helix, rule)
-        share = _share_of_right(elements.points, is_right, rule.blend)
-        left = _blend(left, right, share[elements.tetrahedra].mean(axis=1))
-    return Fibres(*np.ascontiguousarray(left.transpose(2, 0, 1)))
+    if not is_right.any():
+        everywhere = np.ones(len(tetrahedra), bool)
+        triads = _triads(elements, coordinates, ~is_right, everywhere, rule.left_helix, rule)
+    else:
+        share = _share_of_right(elements.points, is_right, rule.blend)[elements.tetrahedra].mean(1)
+        left, right = share < 1, share > 0
+        triads, others = np.zeros((2, len(tetrahedra), 3, 3))
+        triads[left] = _triads(elements, coordinates, ~is_right, left, rule.left_helix, rule)
+        others[right] = _triads(elements, coordinates, is_right, right, rule.right_helix, rule)
+        triads[~left] = others[~left]
+        mixed = left & right
+        triads[mixed] = _blend(triads[mixed], others[mixed], share[mixed])
+    return Fibres(*np.ascontiguousarray(triads.transpose(2, 0, 1)))
+
+
+def _axes(
+    elements: LinearElements,
+    coordinates: Coordinates,
+    belongs: Bool[np.ndarray, " points"],
+    chosen: Bool[np.ndarray, " tets"],
+) -> tuple[
+    Float[np.ndarray, "chosen 3"], Float[np.ndarray, "chosen 3"], Float[np.ndarray, " chosen"]
+]:
+    """Outward and upward directions and the depth in tetrahedra of a ventricle or just beyond it.
+
+    Upward is the gradient of apicobasal squared, which is smooth at the apex, where apicobasal
+    itself has a tip.
+    """
+    own = belongs[elements.tetrahedra].all(axis=1)
+    if not own.any():
+        own = belongs[elements.tetrahedra].any(axis=1)
+    inside = LinearElements(elements.points, elements.tetrahedra[own])
+    outward = inside.at_nodes(unit(inside.gradient(coordinates.transmural)))
+    upward = inside.at_nodes(inside.gradient(coordinates.apicobasal**2))
+    fields = np.column_stack([outward, upward, coordinates.transmural, coordinates.apicobasal])
+    known = np.zeros(len(belongs), bool)
+    known[inside.tetrahedra] = True
+    wanted = np.zeros(len(belongs), bool)
+    wanted[elements.tetrahedra[chosen]] = True
+    fields = _continued(elements.points, fields, known, wanted & ~known)
+    values = fields[elements.tetrahedra[chosen]].mean(axis=1)
+    centres = elements.points[elements.tetrahedra[chosen]].mean(axis=1)
+    cap = _upward_in_cap(elements.points[belongs], coordinates.apicobasal[belongs], centres)
+    fade = np.clip(2 - 2 * values[:, 7:] / CAP, 0, 1)
+    return unit(values[:, :3]), fade * cap + (1 - fade) * values[:, 3:6], values[:, 6]
+
+
+def _upward_in_cap(
+    points: Float[np.ndarray, "own 3"],
+    apicobasal: Float[np.ndarray, " own"],
+    places: Float[np.ndarray, "places 3"],
+) -> Float[np.ndarray, "places 3"]:
+    """Gradient of the quadratic polynomial that fits apicobasal squared around the apex.
+
+    Around the apex a few elements see all directions: their own gradients are too coarse there.
+    """
+    cap = apicobasal < CAP
+    if cap.sum() < 4 * len(_POWERS):
+        return np.zeros_like(places)
+    centre, scale = points[cap].mean(axis=0), points[cap].std()
+    scaled = (points[cap] - centre) / scale
+    terms = np.column_stack([np.prod(scaled**power, axis=1) for power in _POWERS])
+    coefficients = np.linalg.lstsq(terms, apicobasal[cap] ** 2, rcond=None)[0]
+    scaled = (places - centre) / scale
+    gradient = np.zeros_like(places)
+    for power, coefficient in zip(_POWERS, coefficients, strict=True):
+        for axis in np.flatnonzero(power):
+            lowered = power - np.eye(3, dtype=int)[axis]
+            gradient[:, axis] += coefficient * power[axis] * np.prod(scaled**lowered, axis=1)
+    return gradient / scale
 
 
 def _triads(
     elements: LinearElements,
     coordinates: Coordinates,
     belongs: Bool[np.ndarray, " points"],
+    chosen: Bool[np.ndarray, " tets"],
     helix: tuple[float, float],
     rule: FibreRule,
-) -> Float[np.ndarray, "tets 3 3"]:
-    """One ventricle's fibre, sheet and normal (columns) in each tetrahedron, by continuation outside.
-
-    The longitudinal direction is that of the gradient of apicobasal squared, which is smooth at
-    the apex, where apicobasal itself has a tip.
-    """
-    pure = belongs[elements.tetrahedra].all(axis=1, keepdims=True)
-    across = elements.at_nodes(unit(elements.gradient(coordinates.transmural)) * pure)
-    upwards = elements.at_nodes(elements.gradient(coordinates.apicobasal**2) * pure)
-    known = np.column_stack([unit(across), upwards, coordinates.transmural])
-    has_value = belongs & (np.abs(across).sum(axis=1) > 0)
-    values = _continued(elements.points, known, has_value)[elements.tetrahedra].mean(axis=1)
-    outward = unit(values[:, :3])
-    circumferential = unit(np.cross(values[:, 3:6], outward))
+) -> Float[np.ndarray, "chosen 3 3"]:
+    """Fibre, sheet and normal (columns) at the rule's angles to the wall's own directions."""
+    outward, upward, depth = _axes(elements, coordinates, belongs, chosen)
+    circumferential = unit(np.cross(upward, outward))
     longitudinal = np.cross(outward, circumferential)
-    depth = values[:, 6]
-    alpha, beta = (np.radians(np.interp(depth, (0, 1), ends)) for ends in (helix, rule.sheet))
-    fibre = _combine(np.cos(alpha), circumferential, np.sin(alpha), longitudinal)
-    upright = _combine(-np.sin(alpha), circumferential, np.cos(alpha), longitudinal)
-    sheet = _combine(np.cos(beta), outward, np.sin(beta), upright)
+    alpha, beta = (
+        np.radians(np.interp(depth, (0, 1), ends))[:, None] for ends in (helix, rule.sheet)
+    )
+    fibre = np.cos(alpha) * circumferential + np.sin(alpha) * longitudinal
+    upright = np.cos(alpha) * longitudinal - np.sin(alpha) * circumferential
+    sheet = np.cos(beta) * outward + np.sin(beta) * upright
     return np.stack([fibre, sheet, np.cross(fibre, sheet)], axis=2)
-
-
-def _combine(a, first, b, second):
-    return a[:, None] * first + b[:, None] * second
 
 
 def _continued(
     points: Float[np.ndarray, "points 3"],
     values: Float[np.ndarray, "points fields"],
     known: Bool[np.ndarray, " points"],
+    wanted: Bool[np.ndarray, " points"],
 ) -> Float[np.ndarray, "points fields"]:
-    """The values, and where they are not known those of the nearest nodes that know them."""
-    if known.all():
+    """The values, and where they are wanted and not known a mean of those of the nearest nodes."""
+    if not wanted.any():
         return values
-    values = values.copy()
-    distance, nearest = cKDTree(points[known]).query(points[~known], k=min(8, int(known.sum())))
-    distance, nearest = distance.reshape(len(distance), -1), nearest.reshape(len(nearest), -1)
+    neighbours = np.arange(min(8, known.sum())) + 1
+    distance, nearest = cKDTree(points[known]).query(points[wanted], neighbours)
     weights = 1 / np.maximum(distance, 1e-6) ** 2
     weights /= weights.sum(axis=1, keepdims=True)
-    values[~known] = np.einsum("ij,ijk->ik", weights, values[known][nearest])
+    values = values.copy()
+    values[wanted] = np.einsum("ij,ijk->ik", weights, values[known][nearest])
     return values
 
 
@@ -106,29 +165,26 @@ def _share_of_right(
 ) -> Float[np.ndarray, " points"]:
     """0 deep in the left ventricle, 1/2 at the border, 1 deep in the right."""
     signed = np.empty(len(points))
-    signed[is_right] = cKDTree(points[~is_right]).query(points[is_right])[0]
-    signed[~is_right] = -cKDTree(points[is_right]).query(points[~is_right])[0]
-    place = np.clip(0.5 + signed / (2 * blend), 0, 1)
+    for side, sign in ((is_right, 1), (~is_right, -1)):
+        across = cKDTree(points[~side]).query(points[side], distance_upper_bound=blend)[0]
+        signed[side] = sign * np.minimum(across, blend)
+    place = 0.5 + signed / (2 * blend)
     return place**2 * (3 - 2 * place)
 
 
 def _blend(
-    left: Float[np.ndarray, "tets 3 3"],
-    right: Float[np.ndarray, "tets 3 3"],
-    share: Float[np.ndarray, " tets"],
-) -> Float[np.ndarray, "tets 3 3"]:
+    left: Float[np.ndarray, "mixed 3 3"],
+    right: Float[np.ndarray, "mixed 3 3"],
+    share: Float[np.ndarray, " mixed"],
+) -> Float[np.ndarray, "mixed 3 3"]:
     """Turn each left triad towards the right one by its share, along the shortest rotation.
 
     Turning a triad half around one of its axes leaves the same tissue: of the four equal right
     triads the nearest is taken.
     """
-    mixed = (share > 0) & (share < 1)
-    result = np.where((share >= 1)[:, None, None], right, left)
-    overlap = np.einsum("txi,txi->ti", left[mixed], right[mixed])
-    half_turns = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
-    signs = half_turns[(overlap @ half_turns.T).argmax(axis=1)]
-    turned = right[mixed] * signs[:, None, :]
-    between = Rotation.from_matrix(np.einsum("txi,tyi->txy", turned, left[mixed]))
-    partly = Rotation.from_rotvec(between.as_rotvec() * share[mixed, None])
-    result[mixed] = partly.as_matrix() @ left[mixed]
-    return result
+    if len(share) == 0:
+        return left
+    overlap = np.einsum("txi,txi->ti", left, right)
+    signs = _HALF_TURNS[(overlap @ _HALF_TURNS.T).argmax(axis=1)]
+    between = Rotation.from_matrix(np.einsum("txi,ti,tyi->txy", right, signs, left))
+    return Rotation.from_rotvec(between.as_rotvec() * share[:, None]).as_matrix() @ left

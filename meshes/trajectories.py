@@ -5,9 +5,12 @@ from jaxtyping import Bool, Float
 
 from twin.meshes.laplace import DirichletProblem, LinearElements, unit
 
-LEAK = 0.002
-"""Conductivity across the trajectories relative to that along them: neighbouring trajectories
-hold on to each other, so that the equations stay well-posed on any mesh."""
+BESIDE = 0.05
+"""Conductivity from a trajectory to its neighbours in the layer, relative to that along it: they
+hold on to each other, so that the coordinate is smooth on any mesh."""
+
+ACROSS = 0.0005
+"""The same from layer to layer; far smaller, as layers lie close and each has its own length."""
 
 
 def even_coordinate(
@@ -24,21 +27,18 @@ def even_coordinate(
     along it: s is the length to one end over the whole length, the distance of Yezzi and Prince
     (IEEE Trans. Med. Imaging 22:1332, 2003), by one symmetric solve.
     """
-    within = None if layers is None else _within(layers)
-    potential = DirichletProblem(elements.stiffness(within), fixed).solve(values)
-    flux = elements.gradient(potential)
-    if within is not None:
-        flux = np.einsum("txy,ty->tx", within, flux)
+    across = np.zeros((3, 3)) if layers is None else _outer(layers)
+    within = np.eye(3) - (1 - ACROSS) * across
+    potential = DirichletProblem(elements.stiffness(within), fixed).solve(values, 1e-5)
+    flux = (within @ elements.gradient(potential)[..., None])[..., 0]
     strength = np.linalg.norm(flux, axis=1)
     strength = np.maximum(strength, 1e-3 * np.median(strength))
-    along = strength[:, None, None] * (_outer(unit(flux)) + LEAK * np.eye(3))
-    coordinate = DirichletProblem(elements.stiffness(along), fixed).solve(values)
+    beside = BESIDE * np.eye(3) - (BESIDE - ACROSS) * across
+    conductivity = strength[:, None, None] * ((1 - BESIDE) * _outer(unit(flux)) + beside)
+    problem = DirichletProblem(elements.stiffness(conductivity), fixed)
+    coordinate = problem.solve(values, guess=potential)
     # On obtuse elements the discrete solution may pass the values it interpolates by a trifle.
     return np.clip(coordinate, values[fixed].min(), values[fixed].max())
-
-
-def _within(normals: np.ndarray) -> np.ndarray:
-    return np.eye(3) - (1 - LEAK) * _outer(normals)
 
 
 def _outer(vectors: np.ndarray) -> np.ndarray:

@@ -6,11 +6,19 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 from scipy.sparse import csgraph
+from scipy.spatial import cKDTree
 
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Boundary
-from twin.meshes.laplace import DirichletProblem, LinearElements
+from twin.meshes.laplace import DirichletProblem, LinearElements, unit
+from twin.meshes.surface import Surface
 from twin.meshes.topology import triangle_edges
+
+SHARE = 0.2
+"""A node on a kind of boundary has more than this part of the angle around it in such triangles."""
+
+SLOPE = 0.2
+"""A node on a kind of boundary rises less than this, per distance, from the nearest sure ones."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,8 @@ def find_walls(
     Septal is where the right endocardium, held at 0 between a left endocardium at 1 and an
     epicardium at -1, receives its flux from the left.
     """
-    kinds = {
-        label: _nodes(len(elements.points), triangles[boundary == label]) for label in Boundary
-    }
+    surface = _NodalSurface(elements.points, triangles)
+    kinds = {label: surface.nodes(boundary == label) for label in Boundary}
     left, right = kinds[Boundary.LV_ENDOCARDIUM], kinds[Boundary.RV_ENDOCARDIUM]
     epicardium = kinds[Boundary.EPICARDIUM]
     for label in (Boundary.BASE, Boundary.EPICARDIUM, Boundary.LV_ENDOCARDIUM):
@@ -74,10 +81,51 @@ def interventricular(elements: LinearElements, walls: Walls) -> Float[np.ndarray
     return problem.solve(walls.right_free * 1.0)
 
 
-def _nodes(count: int, triangles: np.ndarray) -> np.ndarray:
-    mask = np.zeros(count, bool)
-    mask[triangles] = True
-    return mask
+class _NodalSurface:
+    """Which nodes lie on the surface that labelled triangles stand for.
+
+    Meshes whose triangles do not follow the edges between base and endocardium have triangles that
+    cut the corner: they carry one label and have nodes on both surfaces.
+    """
+
+    def __init__(
+        self, points: Float[np.ndarray, "points 3"], triangles: Int[np.ndarray, "faces 3"]
+    ) -> None:
+        self.points, self.triangles = points, triangles
+        self.angles = corner_angles(points, triangles)
+        self.around = np.maximum(self._sum(self.angles), 1e-12)
+
+    def nodes(self, chosen: Bool[np.ndarray, " faces"]) -> Bool[np.ndarray, " points"]:
+        """The nodes on the surface of the chosen triangles.
+
+        Sure are those with no other triangles around. A node that has others too must have enough
+        of these, and must not stand off the surface of the triangles between sure nodes.
+        """
+        share = self._sum(np.where(chosen[:, None], self.angles, 0)) / self.around
+        is_on = share > 1 - 1e-6
+        between = self.triangles[chosen & is_on[self.triangles].all(axis=1)]
+        if len(between) == 0:
+            return share > SHARE
+        normals = np.zeros_like(self.points)
+        np.add.at(normals, between, Surface(self.points, between).area_vectors[:, None])
+        doubtful = np.flatnonzero((share > SHARE) & ~is_on)
+        anchors = np.unique(between)
+        nearest = anchors[cKDTree(self.points[anchors]).query(self.points[doubtful])[1]]
+        away = unit(self.points[doubtful] - self.points[nearest])
+        is_on[doubtful] = np.abs((away * unit(normals[nearest])).sum(axis=1)) < SLOPE
+        return is_on
+
+    def _sum(self, values: Float[np.ndarray, "faces 3"]) -> Float[np.ndarray, " points"]:
+        return np.bincount(self.triangles.ravel(), values.ravel(), len(self.points))
+
+
+def corner_angles(
+    points: Float[np.ndarray, "points 3"], triangles: Int[np.ndarray, "faces 3"]
+) -> Float[np.ndarray, "faces 3"]:
+    """The angle in each corner of each triangle, radians."""
+    corners = points[triangles]
+    ahead = unit(np.roll(corners, -1, axis=1) - corners)
+    return np.arccos(np.clip(-(ahead * np.roll(ahead, 1, axis=1)).sum(axis=2), -1, 1))
 
 
 def _without_islands(septal: np.ndarray, right: np.ndarray, triangles: np.ndarray) -> np.ndarray:
