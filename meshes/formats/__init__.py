@@ -8,41 +8,24 @@ import glob
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from twin.meshes import quarantine
 from twin.meshes.errors import InputError
-from twin.meshes.formats.conventions import ENDOCARDIA
 from twin.meshes.formats.fibres import attach_fibres
 from twin.meshes.formats.grid import Grid, from_arrays
 from twin.meshes.formats.intake import surface_of, volume_of
 from twin.meshes.formats.record import grid_of, heart_of, is_record
 from twin.meshes.formats.registry import ASSEMBLIES, FORMATS, Format, find_format, find_writer
-from twin.meshes.heart import Boundary, Heart
+from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.meshes.surface import Surface
-from twin.meshes.units import Extent, doubt_axes
-from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
+from twin.meshes.units import Extent
+from twin.meshes.volume import Volume
 from twin.meshes.warden import find_function
-
-SPACING = 2.0
-"""mm, of the mesh within a closed surface where none is asked for."""
 
 FLATTEN = "twin.meshes.formats.grid:to_arrays"
 COMMON_OPTIONS = ("unit", "axes", "progress", "spacing")
-
-MENDED_FIBRES = ("unnormalised fibres", "skewed fibres", "left-handed fibres")
-"""Faults of fibres that are mended, and said, on the way in."""
-
-COMPLETED = (
-    "boundary faces without triangle",
-    "unlabelled triangles",
-    "triangles off the boundary",
-    "triangles facing inwards",
-    "walls without triangles",
-)
-"""Faults of the labelled boundary that `build_heart` makes good: it labels by shape."""
 
 
 def read_volume(
@@ -103,20 +86,23 @@ def read_heart(
     path = Path(path)
     form = find_format(path, (*ASSEMBLIES, *FORMATS))
     with _named(path):
+        if not form.make:
+            grid = _grid(form, path, fibres, options)
+            if is_record(grid):
+                return heart_of(grid)
+        # Mesher and solvers take a second to load, and a heart of our own needs neither.
+        from twin.meshes.formats.making import complete, mesh_within
+
+        origin = _provenance(form, path)
         if form.make:
             given = options | ({} if spacing is None else {"spacing": spacing})
             volume = _make(form, path, unit=unit, axes=axes, progress=progress, **given)
-            return _build(volume, progress)
-        grid = _grid(form, path, fibres, options)
-        if is_record(grid):
-            return heart_of(grid)
-        origin = _provenance(form, path)
-        if len(grid.tetrahedra) or not len(grid.triangles):
-            volume = volume_of(grid, origin, unit=unit, axes=axes)
-        else:
+        elif len(grid.triangles) and not len(grid.tetrahedra):
             surface = surface_of(grid, unit=unit, axes=axes)
-            volume = _mesh(surface, origin, spacing or SPACING, progress)
-        return _build(volume, progress)
+            volume = mesh_within(surface, origin, spacing, progress)
+        else:
+            volume = volume_of(grid, origin, unit=unit, axes=axes)
+        return complete(volume, progress)
 
 
 def write_heart(heart: Heart, path: str | Path) -> None:
@@ -187,66 +173,3 @@ def _provenance(form: Format, path: Path) -> dict[str, object]:
         with open(path, "rb") as file:
             origin["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     return origin
-
-
-def _mesh(
-    surface: Surface, origin: Mapping[str, object], spacing: float, progress: Progress
-) -> Volume:
-    """Tetrahedra within a closed surface, under the surface's labels where it has them all."""
-    from twin.meshes.distance import SurfaceSolid
-    from twin.meshes.lattice import mesh_solid
-    from twin.meshes.repair import repair
-
-    labels = surface.labels
-    if labels is not None and not set(Boundary) - {Boundary.RV_ENDOCARDIUM} <= set(labels):
-        surface = replace(surface, labels=None)
-    with _computed("a mesh of what it encloses"):
-        volume = mesh_solid(SurfaceSolid(surface), spacing=spacing, progress=progress)
-        if not volume.boundary.any():
-            volume = replace(volume, triangles=NO_FACES.copy(), boundary=NO_LABELS.copy())
-        volume, mended = repair(volume)
-    remarks = [f"meshed within the surface, {spacing:g} mm fine"]
-    remarks += [f"{fault.name}: {fault.amount}. {fault.remedy}" for fault in mended]
-    return replace(
-        volume,
-        provenance={**origin, **volume.provenance},
-        remarks=(*surface.remarks, *remarks),
-    )
-
-
-@contextmanager
-def _computed(what: str) -> Iterator[None]:
-    """A computation that no mesh of a heart defeats, however odd the mesh that came in."""
-    try:
-        yield
-    except (ArithmeticError, IndexError, ValueError) as error:
-        raise InputError(
-            f"{what} cannot be computed ({type(error).__name__}: {error}); "
-            "is this the wall of a heart, with an open base?"
-        ) from error
-
-
-def _build(volume: Volume, progress: Progress) -> Heart:
-    """A heart of a mesh that passes the check, with all remarks in its provenance."""
-    from twin.meshes.build import build_heart
-    from twin.meshes.check import check
-    from twin.meshes.fibre_faults import mend_fibres
-
-    findings = check(volume)
-    if any(finding.name in MENDED_FIBRES for finding in findings):
-        amounts = ", ".join(f"{f.name}: {f.amount}" for f in findings if f.name in MENDED_FIBRES)
-        volume, said = mend_fibres(volume)
-        volume = replace(volume, remarks=(*volume.remarks, f"{amounts}; {said}"))
-    left = [
-        finding
-        for finding in findings
-        if finding.severity == "error" and finding.name not in (*MENDED_FIBRES, *COMPLETED)
-    ]
-    if left:
-        raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
-    with _computed("its labels, coordinates or fibres"):
-        heart = build_heart(volume, progress=progress)
-    nodes = [heart.boundary_nodes(side) for side in ENDOCARDIA]
-    doubt = doubt_axes(*(heart.points[side] for side in nodes)) if all(map(len, nodes)) else None
-    remarks = [*volume.remarks, *([doubt] if doubt else [])]
-    return replace(heart, provenance={**heart.provenance, "remarks": remarks})

@@ -1,0 +1,106 @@
+"""From a mesh or a closed surface of others to a heart: examined, mended where sure, completed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from twin.meshes.build import build_heart
+from twin.meshes.check import check
+from twin.meshes.distance import SurfaceSolid
+from twin.meshes.errors import InputError
+from twin.meshes.fibre_faults import mend_fibres
+from twin.meshes.findings import Finding
+from twin.meshes.formats.conventions import ENDOCARDIA
+from twin.meshes.heart import Boundary, Heart
+from twin.meshes.lattice import mesh_solid
+from twin.meshes.progress import Progress
+from twin.meshes.repair import repair
+from twin.meshes.surface import Surface
+from twin.meshes.units import doubt_axes
+from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
+
+SPACING = 2.0
+"""mm, of the mesh within a closed surface where none is asked for."""
+
+MENDED_FIBRES = ("unnormalised fibres", "skewed fibres", "left-handed fibres")
+"""Faults of fibres that are mended, and said, on the way in."""
+
+COMPLETED = (
+    "boundary faces without triangle",
+    "unlabelled triangles",
+    "triangles off the boundary",
+    "triangles facing inwards",
+    "walls without triangles",
+)
+"""Faults of the labelled boundary that `build_heart` makes good: it labels by shape."""
+
+
+def mesh_within(
+    surface: Surface, origin: Mapping[str, object], spacing: float | None, progress: Progress
+) -> Volume:
+    """Tetrahedra within a closed surface, under the surface's labels where it has them all."""
+    spacing = spacing or SPACING
+    labels = surface.labels
+    if labels is not None and not set(Boundary) - {Boundary.RV_ENDOCARDIUM} <= set(labels):
+        surface = replace(surface, labels=None)
+    with _computed("a mesh of what it encloses"):
+        volume = mesh_solid(SurfaceSolid(surface), spacing=spacing, progress=progress)
+        if not volume.boundary.any():
+            volume = _unlabelled(volume)
+        volume, mended = repair(volume)
+    remarks = [f"meshed within the surface, {spacing:g} mm fine"]
+    remarks += [f"{fault.name}: {fault.amount}. {fault.remedy}" for fault in mended]
+    return replace(
+        volume,
+        provenance={**origin, **volume.provenance},
+        remarks=(*surface.remarks, *remarks),
+    )
+
+
+def _unlabelled(volume: Volume) -> Volume:
+    return replace(volume, triangles=NO_FACES.copy(), boundary=NO_LABELS.copy())
+
+
+def _with_whole_labels(volume: Volume) -> tuple[Volume, list[Finding]]:
+    """Labels that cover the boundary but lack a wall are of no use; some labels alone are."""
+    findings = check(volume)
+    names = {finding.name for finding in findings}
+    if "walls without triangles" not in names or "boundary faces without triangle" in names:
+        return volume, findings
+    remark = "labels left out, because they do not name every wall; found by shape"
+    volume = replace(_unlabelled(volume), remarks=(*volume.remarks, remark))
+    return volume, check(volume)
+
+
+def complete(volume: Volume, progress: Progress) -> Heart:
+    """A heart of a mesh that passes the check, with all remarks in its provenance."""
+    volume, findings = _with_whole_labels(volume)
+    if any(finding.name in MENDED_FIBRES for finding in findings):
+        amounts = ", ".join(f"{f.name}: {f.amount}" for f in findings if f.name in MENDED_FIBRES)
+        volume, said = mend_fibres(volume)
+        volume = replace(volume, remarks=(*volume.remarks, f"{amounts}; {said}"))
+    left = [
+        finding
+        for finding in findings
+        if finding.severity == "error" and finding.name not in (*MENDED_FIBRES, *COMPLETED)
+    ]
+    if left:
+        raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
+    with _computed("its labels, coordinates or fibres"):
+        heart = build_heart(volume, progress=progress)
+    nodes = [heart.boundary_nodes(side) for side in ENDOCARDIA]
+    doubt = doubt_axes(*(heart.points[side] for side in nodes)) if all(map(len, nodes)) else None
+    remarks = [*volume.remarks, *([doubt] if doubt else [])]
+    return replace(heart, provenance={**heart.provenance, "remarks": remarks})
+
+
+@contextmanager
+def _computed(what: str) -> Iterator[None]:
+    """A computation that no mesh of a heart defeats, however odd the mesh that came in."""
+    try:
+        yield
+    except (ArithmeticError, IndexError, ValueError) as error:
+        raise InputError(
+            f"{what} cannot be computed ({type(error).__name__}: {error}); "
+            "is this the wall of a heart, with an open base?"
+        ) from error
