@@ -90,7 +90,7 @@ def check(source: Source, unit: Unit = None, axes: Axes = None, as_json: Json = 
     from twin.meshes.formats import read_volume
 
     volume = read_volume(source, unit=unit, axes=axes)
-    findings = examine(volume)
+    findings = examine(volume, str(source))
     if as_json:
         say_json([asdict(finding) for finding in findings])
     else:
@@ -111,7 +111,7 @@ def repair(source: Source, output: Output, unit: Unit = None, axes: Axes = None)
     from twin.meshes.formats import read_volume
     from twin.meshes.repair import repair as mend
 
-    volume, mended = mend(read_volume(source, unit=unit, axes=axes))
+    volume, mended = mend(read_volume(source, unit=unit, axes=axes), file=str(source))
     for finding in mended:
         say(f"mended: {finding}")
     with watched() as progress:
