@@ -105,7 +105,9 @@ def check(source: Source, unit: Unit = None, axes: Axes = None, as_json: Json = 
 
 
 @app.command()
-def repair(source: Source, output: Output, unit: Unit = None, axes: Axes = None) -> None:
+def repair(
+    source: Source, output: Output = Path("mended.vtu"), unit: Unit = None, axes: Axes = None
+) -> None:
     """Mend what can be mended without guessing, and build the heart anew."""
     from twin.meshes.build import build_heart
     from twin.meshes.formats import read_volume
