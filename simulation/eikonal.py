@@ -21,7 +21,8 @@ class Problem(NamedTuple):
     """A heart and its sources, ready for `activation_times` under jit, vmap and grad."""
 
     rings: Rings
-    edges: Float[Array, "3 elements 6"]
+    spans: Float[Array, "3 elements 3"]
+    absent: Bool[Array, "elements 6"] | None
     node_number: Int[Array, " points"]
     element_order: Int[Array, " elements"]
     ways: Ways
@@ -77,7 +78,7 @@ def activation_times(
     speeds, blocked = speeds[problem.element_order], blocked[problem.element_order]
     nodes = len(problem.node_number)
     begin = beginnings(problem.ways, nodes, places, times, speeds, blocked)
-    lengths = edge_lengths(problem.edges, speeds, blocked)
+    lengths = edge_lengths(problem.spans, problem.absent, speeds, blocked)
     return arrival_times(problem.rings, lengths, begin)[problem.node_number]
 
 
@@ -93,7 +94,8 @@ def pose(
     ways = trace_ways(front, places, at_node)
     return Problem(
         rings=front.rings,
-        edges=front.edges,
+        spans=front.spans,
+        absent=front.absent,
         node_number=front.node_number,
         element_order=front.element_order,
         ways=ways,

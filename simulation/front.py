@@ -22,8 +22,10 @@ class Rings(NamedTuple):
 
     start: Int[Array, " points+1"]
     slots: Int[Array, " words"]
+    places: Int[Array, " bytes"]
     neighbour_start: Int[Array, " points+1"]
     neighbours: Int[Array, " pairs"]
+    mirror: Int[Array, " pairs"]
     corners: Int[Array, "elements 4"]
 
 
@@ -33,16 +35,17 @@ class Front:
 
     Nodes are numbered anew along a space-filling curve and elements by their first node:
     `node_order` and `element_order` hold the given number of each. Where an element has fewer
-    corners, `rings.corners` holds the number of nodes. `axes` are in the given order. `edges` are the squared extents, mm2, of
-    an element's six edges along its three axes, so that the squared travel time along an edge is
-    the sum of extent / speed^2; edges that do not exist have extents of 0.
+    corners, `rings.corners` holds the number of nodes. `spans` are the extents, mm, of the three
+    edges from an element's first corner along each of its three axes; `absent` marks which of its
+    six edges do not exist, and is None where all do. `axes` are in the given order.
     """
 
     points: Float[np.ndarray, "points 3"]
     rings: Rings
     node_order: Int[np.ndarray, " points"]
     element_order: Int[np.ndarray, " elements"]
-    edges: Float[np.ndarray, "3 elements 6"]
+    spans: Float[np.ndarray, "3 elements 3"]
+    absent: Bool[np.ndarray, "elements 6"] | None
     axes: tuple[Float[np.ndarray, "elements 3"], ...]
 
     @staticmethod
@@ -77,7 +80,8 @@ class Front:
             rings=Rings(corners=corners, **packed),
             node_order=node_order,
             element_order=element_order,
-            edges=_measure(ordered, corners, axes, element_order),
+            spans=_measure(ordered, corners, axes, element_order),
+            absent=_absent(corners, len(points)),
             axes=axes,
         )
 
@@ -93,14 +97,14 @@ class Front:
 
     @property
     def edge_length(self) -> float:
-        """Root mean square over the elements' edges, mm."""
-        some = self.edges[:, :: max(1, len(self.element_order) // 10_000)].sum(axis=0)
-        return float(np.sqrt(some[some > 0].mean(dtype=np.float64)))
+        """Root mean square over edges, mm."""
+        some = self.spans[:, :: max(1, len(self.element_order) // 10_000)].astype(np.float64)
+        return float(np.sqrt((some**2).sum(axis=0).mean()))
 
     @property
     def nbytes(self) -> int:
         """Memory that is held besides the heart's own arrays."""
-        arrays = (*self.rings, self.points, self.node_order, self.element_order, self.edges)
+        arrays = (*self.rings, self.points, self.node_order, self.element_order, self.spans)
         return sum(np.asarray(a).nbytes for a in arrays)
 
 
@@ -129,22 +133,23 @@ def conducting_nodes(
     return touched[:nodes]
 
 
-def _measure(points, corners, axes, order) -> Float[np.ndarray, "3 elements 6"]:
-    """Squared extent of every edge along each of its element's axes."""
+def _measure(points, corners, axes, order) -> Float[np.ndarray, "3 elements 3"]:
+    """Extent along each axis of the edges to an element's second, third and fourth corner."""
     nodes = len(points)
-    extents = np.zeros((3, len(corners), 6), points.dtype)
-    for axis, directions in enumerate(axes):
-        direction = directions[order].astype(points.dtype, copy=False)
-        place = np.zeros((len(corners), 4), points.dtype)
-        for j in range(4):
-            corner = points[np.minimum(corners[:, j], nodes - 1)]
-            place[:, j] = np.einsum("ei,ei->e", corner, direction)
-        for j, (a, b) in enumerate(EDGES):
-            extents[axis, :, j] = (place[:, b] - place[:, a]) ** 2
+    first = points[corners[:, 0]]
+    spans = np.zeros((3, len(corners), 3), points.dtype)
+    for corner in range(1, 4):
+        there = corners[:, corner] < nodes
+        edge = points[np.minimum(corners[:, corner], nodes - 1)] - first
+        for axis, directions in enumerate(axes):
+            along = np.einsum("ei,ei->e", edge, directions[order])
+            spans[axis, :, corner - 1] = np.where(there, along, 0)
+    return spans
+
+
+def _absent(corners, nodes) -> Bool[np.ndarray, "elements 6"] | None:
     missing = corners == nodes
-    if missing.any():
-        extents[:, missing[:, EDGES].any(axis=2)] = 0
-    return extents
+    return missing[:, EDGES].any(axis=2) if missing.any() else None
 
 
 def _inverse(order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:

@@ -89,7 +89,7 @@ class TestExactSolutions:
         exact = front.points @ slowness
         start = np.where((front.points < 0.6).any(axis=1), exact, np.inf)
         speeds = jnp.broadcast_to(jnp.asarray(SPEEDS), (len(heart.tetrahedra), 3))
-        lengths = arrivals.edge_lengths(front.edges, speeds, jnp.zeros(len(speeds), bool))
+        lengths = arrivals.edge_lengths(front.spans, front.absent, speeds, jnp.zeros(len(speeds), bool))
         found = arrivals.arrival_times(front.rings, lengths, jnp.asarray(start))
         np.testing.assert_allclose(found, exact, atol=1e-12 * exact.max())
 
@@ -123,7 +123,7 @@ class TestExactSolutions:
         speeds = np.ones((len(elements), 3))
         speeds[-1] = 5.0
         ordered = jnp.asarray(speeds[front.element_order])
-        lengths = arrivals.edge_lengths(front.edges, ordered, jnp.zeros(len(speeds), bool))
+        lengths = arrivals.edge_lengths(front.spans, front.absent, ordered, jnp.zeros(len(speeds), bool))
         start = jnp.full(len(flat), jnp.inf).at[front.node_number[side[0, 0]]].set(0.0)
         found = np.asarray(arrivals.arrival_times(front.rings, lengths, start))
         found = found[front.node_number]
@@ -175,7 +175,7 @@ class TestGradient:
         """Against a sparse solve of the same dependencies, forwards: <u, A^-1 v> = <A^-T u, v>."""
         order = problem.element_order
         speeds = jnp.asarray(uneven(heart)[order])
-        lengths = arrivals.edge_lengths(problem.edges, speeds, jnp.zeros(len(order), bool))
+        lengths = arrivals.edge_lengths(problem.spans, problem.absent, speeds, jnp.zeros(len(order), bool))
         begin = jnp.full(len(heart.points), jnp.inf).at[17].set(0.0)
         times, winners = arrivals._solve(problem.rings, lengths, begin)
         through = np.flatnonzero(winners >= 0)
@@ -197,7 +197,7 @@ class TestGradient:
         """Else the tests above would not see the trap that they are for."""
         order = problem.element_order
         speeds = jnp.asarray(uneven(heart)[order])
-        lengths = arrivals.edge_lengths(problem.edges, speeds, jnp.zeros(len(order), bool))
+        lengths = arrivals.edge_lengths(problem.spans, problem.absent, speeds, jnp.zeros(len(order), bool))
         begin = jnp.full(len(heart.points), jnp.inf).at[17].set(0.0)
         times, winners = (np.asarray(x) for x in arrivals._solve(problem.rings, lengths, begin))
         through = np.flatnonzero(winners >= 0)
@@ -239,7 +239,7 @@ class TestTwin:
         blocked = np.zeros(len(order), bool)
         blocked[100:140] = True
         speeds = jnp.asarray(uneven(heart)[order])
-        lengths = arrivals.edge_lengths(problem.edges, speeds, jnp.asarray(blocked))
+        lengths = arrivals.edge_lengths(problem.spans, problem.absent, speeds, jnp.asarray(blocked))
         begin = jnp.full(len(heart.points), jnp.inf).at[jnp.array([17, 400])].set(
             jnp.array([0.0, 5.0])
         )

@@ -61,7 +61,7 @@ class Eikonal {
         pull_(choose_pull<Real>()),
         keys_(rings.nodes),
         fresh_(rings.nodes),
-        reach_(rings.nodes),
+        delays_(rings.neighbour_start[rings.nodes]),
         times_(rings.nodes + 1) {}
 
   // times: first the sources' times and infinity elsewhere, at the end the arrivals.
@@ -79,7 +79,7 @@ class Eikonal {
       crew.run(chunks, [&](int64_t chunk, int) {
         const auto [from, to] = range(chunk);
         pull_(rings_, lengths_, times_.data(), due_.data() + from, to - from, fresh_.data(),
-              candidates_.data(), reach_.data());
+              candidates_.data(), delays_.data());
       });
       crew.run(chunks, [&](int64_t chunk, int rank) {
         const auto [from, to] = range(chunk);
@@ -93,7 +93,7 @@ class Eikonal {
  private:
   static constexpr Real never = std::numeric_limits<Real>::infinity();
   static constexpr int64_t kGrain = 32;
-  static constexpr Real kWindow = Real(0.4);  // of a mean edge's travel time
+  static constexpr Real kWindow = Real(0.3);  // of a mean edge's travel time
   static constexpr Real kHorizon = 8;         // windows that are kept sorted out from the rest
 
   struct alignas(64) Lists {
@@ -121,10 +121,10 @@ class Eikonal {
     std::copy(times, times + rings_.nodes, times_.begin());
     times_.back() = never;
     std::fill(winners_, winners_ + rings_.nodes, -1);
-    candidates_.assign(rings_.nodes, -1);
+    candidates_.assign(rings_.nodes, kUnvisited);
     std::fill(keys_.begin(), keys_.end(), Key());
     std::fill(fresh_.begin(), fresh_.end(), never);
-    std::fill(reach_.begin(), reach_.end(), Real(1));  // positive: not visited yet
+    std::fill(delays_.begin(), delays_.end(), -never);  // not known yet
     lists_.assign(threads, Lists());
     near_.clear();
     far_.clear();
@@ -162,13 +162,12 @@ class Eikonal {
     mark_neighbours(v, time, lists);
   }
 
-  // A neighbour can profit only if it is later, or earlier by no more than its obtuse angles let
-  // it be. Whether a neighbour has settled in this very round yet makes no difference here.
+  // A neighbour can profit only if it is later than by the least delay of a front through v.
+  // Whether it has settled in this very round yet makes no difference here.
   void mark_neighbours(int32_t v, Real time, Lists& lists) {
     for (int32_t q = rings_.neighbour_start[v]; q < rings_.neighbour_start[v + 1]; ++q) {
       const int32_t w = rings_.neighbours[q];
-      const Real reach = reach_[w] > 0 ? -never : reach_[w];
-      if (!(time_now(w) > time + reach)) continue;
+      if (!(time_now(w) > time + delays_[q])) continue;
       const Real before = keys_[w].lower(time);
       if (!(time < before)) continue;
       if (time < end_ && !(before < end_)) lists.next.push_back(w);
@@ -237,7 +236,7 @@ class Eikonal {
   int32_t* winners_ = nullptr;
   Real width_ = 0, end_ = 0, horizon_ = 0;
   std::vector<Key> keys_;
-  std::vector<Real> fresh_, reach_, times_;
+  std::vector<Real> fresh_, delays_, times_;
   std::vector<int32_t> candidates_, due_, near_, far_;
   std::vector<Lists> lists_;
 };

@@ -17,6 +17,7 @@ namespace ffi = xla::ffi;
 namespace {
 
 using Ints = ffi::Buffer<ffi::S32>;
+using Bytes = ffi::Buffer<ffi::U8>;
 
 int thread_limit() {
   const char* wish = std::getenv("TWIN_THREADS");
@@ -52,10 +53,16 @@ struct Batch {
   }
 };
 
-twin::Rings rings_of(int64_t nodes, int64_t elements, Ints start, Ints slots,
-                     Ints neighbour_start, Ints neighbours) {
-  return {nodes, elements, start.typed_data(), slots.typed_data(), neighbour_start.typed_data(),
-          neighbours.typed_data()};
+twin::Rings rings_of(int64_t nodes, int64_t elements, Ints start, Ints slots, Bytes places,
+                     Ints neighbour_start, Ints neighbours, Ints mirror) {
+  return {nodes,
+          elements,
+          start.typed_data(),
+          slots.typed_data(),
+          places.typed_data(),
+          neighbour_start.typed_data(),
+          neighbours.typed_data(),
+          mirror.typed_data()};
 }
 
 // run(scenario, solver, crew) for the whole batch: side by side where there are several, else
@@ -79,8 +86,8 @@ void run_batch(ffi::ThreadPool pool, int64_t scenarios, const twin::Rings& rings
 }
 
 template <ffi::DataType dtype>
-ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_start,
-                 Ints neighbours, ffi::Buffer<dtype> lengths, ffi::Buffer<dtype> begin,
+ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
+                 Ints neighbour_start, Ints neighbours, Ints mirror, ffi::Buffer<dtype> lengths, ffi::Buffer<dtype> begin,
                  ffi::ResultBuffer<dtype> times, ffi::ResultBuffer<ffi::S32> winners) try {
   using Real = ffi::NativeType<dtype>;
   const int64_t nodes = begin.dimensions().back();
@@ -88,7 +95,7 @@ ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_st
   const int64_t elements = shape[shape.size() - 2];
   if (static_cast<int64_t>(start.element_count()) != nodes + 1)
     return ffi::Error::InvalidArgument("eikonal: the rings are of another mesh than the times");
-  const auto rings = rings_of(nodes, elements, start, slots, neighbour_start, neighbours);
+  const auto rings = rings_of(nodes, elements, start, slots, places, neighbour_start, neighbours, mirror);
   const Batch batch(times->dimensions(), 1);
   run_batch<twin::Eikonal<Real>>(pool, batch.size, rings, [&](int64_t b, auto& solver, auto& crew) {
     const Real* from = begin.typed_data() + nodes * batch_place(begin.dimensions(), 1, batch.axes, b);
@@ -103,15 +110,15 @@ ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_st
 }
 
 template <ffi::DataType dtype>
-ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_start,
-                   Ints neighbours, Ints corners, ffi::Buffer<dtype> lengths,
+ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
+                   Ints neighbour_start, Ints neighbours, Ints mirror, Ints corners, ffi::Buffer<dtype> lengths,
                    ffi::Buffer<dtype> times, Ints winners, ffi::Buffer<dtype> seeds,
                    ffi::ResultBuffer<dtype> by_begin, ffi::ResultBuffer<dtype> by_lengths) {
   using Real = ffi::NativeType<dtype>;
   const int64_t nodes = times.dimensions().back();
   const auto shape = lengths.dimensions();
   const int64_t elements = shape[shape.size() - 2];
-  const auto rings = rings_of(nodes, elements, start, slots, neighbour_start, neighbours);
+  const auto rings = rings_of(nodes, elements, start, slots, places, neighbour_start, neighbours, mirror);
   const Batch batch(by_begin->dimensions(), 1);
   const auto place = [&](const auto& buffer, int64_t own, int64_t b) {
     return batch_place(buffer.dimensions(), own, batch.axes, b);
@@ -132,7 +139,8 @@ ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_
   XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalSolve##kind, Solve<ffi::kind>,                    \
                                 ffi::Ffi::Bind()                                         \
                                     .Ctx<ffi::ThreadPool>()                              \
-                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>().Arg<Ints>()     \
+                                    .Arg<Ints>().Arg<Ints>().Arg<Bytes>()                \
+                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>()                 \
                                     .Arg<ffi::Buffer<ffi::kind>>()                       \
                                     .Arg<ffi::Buffer<ffi::kind>>()                       \
                                     .Ret<ffi::Buffer<ffi::kind>>()                       \
@@ -140,7 +148,8 @@ ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Ints neighbour_
   XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalAdjoint##kind, Adjoint<ffi::kind>,                \
                                 ffi::Ffi::Bind()                                         \
                                     .Ctx<ffi::ThreadPool>()                              \
-                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>().Arg<Ints>()     \
+                                    .Arg<Ints>().Arg<Ints>().Arg<Bytes>()                \
+                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>()                 \
                                     .Arg<Ints>()                                         \
                                     .Arg<ffi::Buffer<ffi::kind>>()                       \
                                     .Arg<ffi::Buffer<ffi::kind>>()                       \
@@ -173,6 +182,8 @@ nb::dict prepare(Points points, Elements elements) {
   d["start"] = to_numpy(std::move(front.start));
   d["slots"] = to_numpy(std::move(front.slots));
   d["neighbour_start"] = to_numpy(std::move(front.neighbour_start));
+  d["places"] = to_numpy(std::move(front.places));
+  d["mirror"] = to_numpy(std::move(front.mirror));
   d["neighbours"] = to_numpy(std::move(front.neighbours));
   return d;
 }
@@ -182,8 +193,13 @@ nb::dict prepare(Points points, Elements elements) {
 nb::dict trace(Points points, Elements corners, Numbers start, Numbers slots, Points place,
                int32_t node, double radius) {
   const twin::Rings rings{static_cast<int64_t>(points.shape(0)),
-                          static_cast<int64_t>(corners.shape(0)), start.data(), slots.data(),
-                          nullptr, nullptr};
+                          static_cast<int64_t>(corners.shape(0)),
+                          start.data(),
+                          slots.data(),
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr};
   const twin::RayTracer tracer(rings, corners.data(), points.data());
   twin::Rays rays;
   int32_t element = -1;

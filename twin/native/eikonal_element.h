@@ -89,17 +89,19 @@ TWIN_INLINE Arrival<Real> arrive(Real ta, Real tb, Real tc, Real la, Real lb, Re
   return best;
 }
 
-// How much earlier than a node a corner of its face may still come to matter to it: the worst
-// obtuse angle between two edges of the node, as a (negative) time. 0 where all are acute.
+// By how much a node must at least be later than corner a for a front through a to come to it:
+// where an angle at the node is obtuse, this is negative. T - t_a is e_a's extent along the
+// front's way, which lies among the edges: least along one of these or, where both others are
+// obtuse to e_a, along its projection onto them.
 template <typename Real>
-TWIN_INLINE Real obtuseness(Real la, Real lb, Real lc, Real lab, Real lac, Real lbc) {
-  const Real gab = Real(0.5) * (la + lb - lab);
-  const Real gac = Real(0.5) * (la + lc - lac);
-  const Real gbc = Real(0.5) * (lb + lc - lbc);
-  const Real shortest = la < lb ? (la < lc ? la : lc) : (lb < lc ? lb : lc);
-  const Real most = gab < gac ? (gab < gbc ? gab : gbc) : (gac < gbc ? gac : gbc);
-  const Real bound = most / square_root(shortest);
-  return bound < 0 ? bound : 0;
+TWIN_INLINE Real least_delay(Real la, Real lb, Real lc, Real gab, Real gac, Real gbc) {
+  const Real along_b = gab / square_root(lb), along_c = gac / square_root(lc);
+  const Real alone = square_root(la);
+  const Real between = square_root((gab * gab * lc - 2 * gab * gac * gbc + gac * gac * lb) /
+                                   (lb * lc - gbc * gbc));
+  const Real least = along_b < along_c ? along_b : along_c;
+  const bool both = (along_b < 0) & (along_c < 0);
+  return both ? (between < alone ? -between : -alone) : (least < alone ? least : alone);
 }
 
 }  // namespace

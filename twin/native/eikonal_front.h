@@ -14,7 +14,8 @@ struct Front {
   std::vector<int32_t> node_order;     // new -> given
   std::vector<int32_t> element_order;  // new -> given
   std::vector<int32_t> corners;        // 4 per element, new numbers; `nodes` where missing
-  std::vector<int32_t> start, slots, neighbour_start, neighbours;
+  std::vector<int32_t> start, slots, neighbour_start, neighbours, mirror;
+  std::vector<uint8_t> places;
 };
 
 namespace front_detail {
@@ -109,21 +110,36 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
       slot[3 * size] = static_cast<int32_t>(4 * e + k);
     }
 
+  // seen[u] is u's entry among the neighbours of the node at hand, if not left from one before.
   std::vector<int32_t> seen(nodes + 1, -1);
+  front.places.resize(3 * int64_t(front.start[nodes]));
   front.neighbour_start.push_back(0);
   front.neighbours.reserve(16 * nodes);
   for (int32_t v = 0; v < nobody; ++v) {
     const int32_t size = front.start[v + 1] - front.start[v];
     int32_t* slots = front.slots.data() + 4 * int64_t(front.start[v]);
-    seen[nobody] = v;
-    for (int32_t i = 0; i < 3 * size; ++i)
-      if (seen[slots[i]] != v) {
-        seen[slots[i]] = v;
-        front.neighbours.push_back(slots[i]);
+    uint8_t* places = front.places.data() + 3 * int64_t(front.start[v]);
+    const int32_t own = front.neighbour_start[v];
+    for (int32_t i = 0; i < 3 * size; ++i) {
+      const int32_t u = slots[i];
+      if (u != nobody && seen[u] < own) {
+        seen[u] = static_cast<int32_t>(front.neighbours.size());
+        front.neighbours.push_back(u);
       }
+      places[i] = static_cast<uint8_t>(u == nobody ? kPlaces : std::min(kPlaces, seen[u] - own));
+    }
     front.neighbour_start.push_back(static_cast<int32_t>(front.neighbours.size()));
-    for (int32_t i = filled[v]; i < size; ++i) slots[3 * size + i] = size ? slots[3 * size] : 0;
+    for (int32_t i = filled[v]; i < size; ++i) slots[3 * size + i] = slots[3 * size];
   }
+  front.mirror.resize(front.neighbours.size());
+  for (int32_t v = 0; v < nobody; ++v)
+    for (int32_t q = front.neighbour_start[v]; q < front.neighbour_start[v + 1]; ++q) {
+      const int32_t u = front.neighbours[q];
+      const int32_t* list = front.neighbours.data();
+      const int32_t* found = std::find(list + front.neighbour_start[u],
+                                       list + front.neighbour_start[u + 1], v);
+      front.mirror[q] = static_cast<int32_t>(found - list);
+    }
   return front;
 }
 

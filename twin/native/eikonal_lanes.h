@@ -43,17 +43,36 @@ TWIN_INLINE void try_slots(const int32_t* slots, int32_t size, int32_t at, const
     if (arrivals[l] == earliest) winner = code[l];
 }
 
+// The least delay behind each neighbour of node v (see eikonal_element.h), where that neighbour
+// will look for it: at its own entry for v.
 template <typename Real>
-TWIN_INLINE Real worst_obtuseness(const int32_t* slots, int32_t size, const Real* lengths) {
-  Real worst = 0;
-  const int32_t* code = slots + 3 * size;
-#pragma omp simd reduction(min : worst)
-  for (int l = 0; l < size; ++l) {
-    const Edges<Real> e = edges_of(lengths, code[l]);
-    const Real reach = obtuseness(e.a, e.b, e.c, e.ab, e.ac, e.bc);
-    worst = reach < worst ? reach : worst;
+inline void find_delays(const Rings& rings, int32_t v, const Real* lengths, Real* delays) {
+  const int32_t size = rings.start[v + 1] - rings.start[v];
+  const int32_t* code = rings.slots + 4 * int64_t(rings.start[v]) + 3 * size;
+  const uint8_t* places = rings.places + 3 * int64_t(rings.start[v]);
+  const int32_t first = rings.neighbour_start[v];
+  const int32_t count = rings.neighbour_start[v + 1] - first;
+  Real least[kPlaces + 1];
+  for (int32_t q = 0; q <= kPlaces; ++q) least[q] = kNever<Real>;
+  for (int32_t at = 0; at < size; at += kLanes) {
+    Real delay[3][kLanes];
+#pragma omp simd
+    for (int l = 0; l < kLanes; ++l) {
+      const Edges<Real> e = edges_of(lengths, code[at + l]);
+      const Real gab = Real(0.5) * (e.a + e.b - e.ab), gac = Real(0.5) * (e.a + e.c - e.ac);
+      const Real gbc = Real(0.5) * (e.b + e.c - e.bc);
+      delay[0][l] = least_delay(e.a, e.b, e.c, gab, gac, gbc);
+      delay[1][l] = least_delay(e.b, e.a, e.c, gab, gbc, gac);
+      delay[2][l] = least_delay(e.c, e.a, e.b, gac, gbc, gab);
+    }
+    for (int corner = 0; corner < 3; ++corner)
+      for (int l = 0; l < kLanes; ++l) {
+        Real& known = least[places[corner * size + at + l]];
+        known = delay[corner][l] < known ? delay[corner][l] : known;
+      }
   }
-  return worst;
+  for (int32_t q = 0; q < count; ++q)
+    delays[rings.mirror[first + q]] = q < kPlaces ? least[q] : -kNever<Real>;
 }
 
 template <typename Real>
@@ -68,10 +87,10 @@ TWIN_INLINE void prefetch_node(const Rings& rings, const Real* lengths, int32_t 
 
 // For each listed node its earliest arrival from the times of its ring, into `fresh` where it
 // beats the node's present time by more than rounding (else never), with the slot's code in
-// `winners`. At a node's first visit its obtuseness goes into `reach`.
+// `winners`. At a node's first visit its delays behind its neighbours go into `delays`.
 template <typename Real>
 void pull(const Rings& rings, const Real* lengths, const Real* times, const int32_t* nodes,
-                 int64_t count, Real* fresh, int32_t* winners, Real* reach) {
+                 int64_t count, Real* fresh, int32_t* winners, Real* delays) {
   const Real rounding = 4 * (sizeof(Real) == 4 ? Real(__FLT_EPSILON__) : Real(__DBL_EPSILON__));
   for (int64_t i = 0; i < count; ++i) {
     const int32_t v = nodes[i];
@@ -87,8 +106,8 @@ void pull(const Rings& rings, const Real* lengths, const Real* times, const int3
       for (; at + 16 <= size; at += 16) try_slots<16>(slots, size, at, lengths, times, best, winner);
     for (; at < size; at += 8) try_slots<8>(slots, size, at, lengths, times, best, winner);
     fresh[v] = best < bar ? best : kNever<Real>;
+    if (winners[v] == kUnvisited) find_delays(rings, v, lengths, delays);
     winners[v] = winner;
-    if (reach[v] > 0) reach[v] = worst_obtuseness(slots, size, lengths);
   }
 }
 

@@ -1,0 +1,209 @@
+// The eikonal kernels without Python: exact plane waves, the same bits for any number of threads,
+// and the identity of the adjoint.
+#include "eikonal.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "eikonal_adjoint.h"
+#include "eikonal_front.h"
+
+namespace {
+
+int failures = 0;
+
+void expect(bool holds, const char* what) {
+  if (!holds) ++failures, std::fprintf(stderr, "failed: %s\n", what);
+}
+
+struct Box {
+  std::vector<double> points;
+  std::vector<int32_t> tetrahedra;
+};
+
+// Cubes of side 1, six tetrahedra each, inner nodes jittered.
+Box make_box(int nx, int ny, int nz) {
+  Box box;
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> jitter(-0.2, 0.2);
+  const int size[3] = {nx, ny, nz};
+  for (int k = 0; k <= nz; ++k)
+    for (int j = 0; j <= ny; ++j)
+      for (int i = 0; i <= nx; ++i) {
+        const int at[3] = {i, j, k};
+        for (int d = 0; d < 3; ++d)
+          box.points.push_back(at[d] + (at[d] > 0 && at[d] < size[d] ? jitter(random) : 0));
+      }
+  const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+  const auto number = [&](const int* c) { return (c[2] * (ny + 1) + c[1]) * (nx + 1) + c[0]; };
+  for (int k = 0; k < nz; ++k)
+    for (int j = 0; j < ny; ++j)
+      for (int i = 0; i < nx; ++i)
+        for (const auto& order : orders) {
+          int corner[3] = {i, j, k};
+          box.tetrahedra.push_back(number(corner));
+          for (int axis : order) {
+            ++corner[axis];
+            box.tetrahedra.push_back(number(corner));
+          }
+        }
+  return box;
+}
+
+template <typename Real>
+struct Case {
+  twin::Front front;
+  std::vector<double> points;  // in the front's order
+  std::vector<Real> lengths;
+  int64_t nodes, elements;
+
+  explicit Case(const Box& box)
+      : front(twin::prepare_front(box.points.data(), int64_t(box.points.size() / 3),
+                                  box.tetrahedra.data(), int64_t(box.tetrahedra.size() / 4))),
+        nodes(int64_t(box.points.size() / 3)),
+        elements(int64_t(box.tetrahedra.size() / 4)) {
+    for (int32_t v : front.node_order)
+      points.insert(points.end(), &box.points[3 * v], &box.points[3 * v] + 3);
+    const int ends[6][2] = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
+    for (int64_t e = 0; e < elements; ++e)
+      for (const auto& end : ends)
+        lengths.push_back(length(front.corners[4 * e + end[0]], front.corners[4 * e + end[1]]));
+  }
+
+  // Squared travel time: fast along (1, 1, 0), slow across.
+  Real length(int32_t a, int32_t b) const {
+    double sum = 0, along = 0;
+    for (int d = 0; d < 3; ++d) {
+      const double step = points[3 * a + d] - points[3 * b + d];
+      sum += step * step;
+      along += d < 2 ? step * std::sqrt(0.5) : 0;
+    }
+    return Real(along * along / 0.36 + (sum - along * along) / 0.0625);
+  }
+
+  twin::Rings rings() const {
+    return {nodes,
+            elements,
+            front.start.data(),
+            front.slots.data(),
+            front.places.data(),
+            front.neighbour_start.data(),
+            front.neighbours.data(),
+            front.mirror.data()};
+  }
+};
+
+struct Threads {
+  std::vector<std::thread> running;
+  twin::Schedule schedule() {
+    return [this](std::function<void()> task) { running.emplace_back(std::move(task)); };
+  }
+  ~Threads() {
+    for (auto& thread : running) thread.join();
+  }
+};
+
+template <typename Real>
+std::vector<Real> solve(const Case<Real>& c, std::vector<Real> times, int helpers,
+                        std::vector<int32_t>& winners) {
+  winners.assign(c.nodes, 0);
+  Threads threads;
+  twin::Crew crew(helpers, threads.schedule());
+  twin::Eikonal<Real>(c.rings()).solve(c.lengths.data(), times.data(), winners.data(), crew);
+  return times;
+}
+
+template <typename Real>
+std::vector<Real> point_source(const Case<Real>& c) {
+  std::vector<Real> times(c.nodes, Real(INFINITY));
+  times[c.nodes / 3] = 0;
+  return times;
+}
+
+template <typename Real>
+void test_same_bits(const Case<Real>& c) {
+  std::vector<int32_t> winners, again;
+  const auto alone = solve(c, point_source(c), 0, winners);
+  for (int helpers : {1, 3, 7}) {
+    const auto many = solve(c, point_source(c), helpers, again);
+    expect(!std::memcmp(alone.data(), many.data(), alone.size() * sizeof(Real)),
+           "times are the same bits for any number of threads");
+    expect(winners == again, "and so are the winners");
+  }
+  for (const char* set : {"baseline", "avx2", "avx512"}) {
+    setenv("TWIN_SIMD", set, 1);
+    try {
+      const auto other = solve(c, point_source(c), 0, again);
+      Real worst = 0;
+      for (size_t v = 0; v < alone.size(); ++v)
+        worst = std::max(worst, std::abs(other[v] - alone[v]) / (1 + alone[v]));
+      expect(worst < 100 * std::numeric_limits<Real>::epsilon(), set);
+    } catch (const std::invalid_argument&) {
+      std::printf("not on this machine: %s\n", set);
+    }
+  }
+  unsetenv("TWIN_SIMD");
+}
+
+// T = slowness . x is the solution where T is given on three sides.
+template <typename Real>
+void test_plane_wave(const Case<Real>& c) {
+  const double fast = std::sqrt(0.5) * 0.6, slow = 0.25;
+  const double a[3] = {0.7, 0.6, std::sqrt(1 - 0.85)};
+  const double along = (a[0] + a[1]) * std::sqrt(0.5);
+  const double speed =
+      std::sqrt(2 * fast * fast * along * along + slow * slow * (1 - along * along));
+  std::vector<Real> exact(c.nodes), times(c.nodes, Real(INFINITY));
+  for (int64_t v = 0; v < c.nodes; ++v) {
+    const double* x = &c.points[3 * v];
+    exact[v] = Real((a[0] * x[0] + a[1] * x[1] + a[2] * x[2]) / speed);
+    if (std::min({x[0], x[1], x[2]}) < 1.3) times[v] = exact[v];
+  }
+  std::vector<int32_t> winners;
+  times = solve(c, times, 1, winners);
+  Real worst = 0, last = 0;
+  for (int64_t v = 0; v < c.nodes; ++v) {
+    worst = std::max(worst, std::abs(times[v] - exact[v]));
+    last = std::max(last, exact[v]);
+  }
+  expect(worst < 50 * std::numeric_limits<Real>::epsilon() * last, "a plane wave stays plane");
+}
+
+// Times are homogeneous of degree 1/2 in the squared lengths: sum l dJ/dl = J / 2.
+template <typename Real>
+void test_adjoint(const Case<Real>& c, double tolerance) {
+  std::vector<int32_t> winners;
+  const auto times = solve(c, point_source(c), 1, winners);
+  std::vector<Real> seeds(c.nodes, 1), by_start(c.nodes), by_lengths(6 * c.elements);
+  Threads threads;
+  twin::Crew crew(1, threads.schedule());
+  twin::EikonalAdjoint<Real>(c.rings()).solve(c.front.corners.data(), c.lengths.data(),
+                                              times.data(), winners.data(), seeds.data(),
+                                              by_start.data(), by_lengths.data(), crew);
+  double value = 0, sum = 0;
+  for (Real t : times) value += t;
+  for (size_t i = 0; i < by_lengths.size(); ++i) sum += double(by_lengths[i]) * c.lengths[i];
+  expect(std::abs(2 * sum - value) < tolerance * value, "sum of l dJ/dl is J / 2");
+  expect(std::abs(by_start[c.nodes / 3] - Real(c.nodes)) < tolerance * c.nodes,
+         "a later source makes all nodes later");
+}
+
+}  // namespace
+
+int main() {
+  const Box box = make_box(24, 12, 9);
+  const Case<float> single(box);
+  const Case<double> full(box);
+  test_same_bits(single);
+  test_same_bits(full);
+  test_plane_wave(single);
+  test_plane_wave(full);
+  test_adjoint(single, 1e-5);
+  test_adjoint(full, 1e-11);
+  if (!failures) std::puts("all hold");
+  return failures ? 1 : 0;
+}
