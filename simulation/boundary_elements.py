@@ -15,11 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import sparse
 from scipy.linalg import lu_factor, lu_solve
 
 from twin.meshes.surface import Surface
+from twin.simulation.triangle_integrals import solid_angle_shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,17 @@ class Conductor:
         )
 
     @cached_property
+    def areas(self) -> Float[np.ndarray, " faces"]:
+        """mm2."""
+        areas = [np.linalg.norm(i.surface.area_vectors, axis=1) for i in self.interfaces]
+        return np.concatenate(areas)
+
+    @cached_property
+    def node_areas(self) -> Float[np.ndarray, " nodes"]:
+        """Integral of each node's hat function, mm2."""
+        return np.bincount(self.triangles.ravel(), np.repeat(self.areas / 3, 3))
+
+    @cached_property
     def _factors(self):
         matrix = np.diag(self.means) - double_layer(self)
         # A constant potential solves the equation without sources; adding the mean over the
@@ -81,26 +96,38 @@ class Conductor:
         """
         return lu_solve(self._factors, sources)
 
+    def charges(
+        self, functionals: Float[np.ndarray, "nodes fields"]
+    ) -> Float[np.ndarray, "nodes fields"]:
+        """y with y . sources = functional . potentials(sources), whatever the sources."""
+        return lu_solve(self._factors, functionals, trans=1)
+
 
 def double_layer(conductor: Conductor) -> Float[np.ndarray, "nodes nodes"]:
     """1 / (4 pi) (s- - s+) PV integral of each node's hat function d Omega, seen from each node."""
-    points, triangles = conductor.points, conductor.triangles
-    size = len(points)
-    matrix = np.zeros((size, size))
-    for rows in _chunks(size, 4_000_000 // len(triangles)):
-        angles = solid_angles(points[rows], points[triangles]) * conductor.jumps[:, None]
-        for corner in range(3):
-            _scatter(matrix[rows], triangles[:, corner], angles[:, :, corner])
-    matrix /= 4 * np.pi
+    matrix = seen_from(conductor, conductor.points)
     _close_the_angles(conductor, matrix)
     return matrix
 
 
-def _scatter(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> None:
-    """rows[:, columns] += values, where a column may stand several times."""
-    order = np.argsort(columns, kind="stable")
-    starts = np.flatnonzero(np.diff(columns[order], prepend=-1))
-    rows[:, columns[order][starts]] += np.add.reduceat(values[:, order], starts, axis=1)
+def seen_from(
+    conductor: Conductor, observers: Float[np.ndarray, "observers 3"]
+) -> Float[np.ndarray, "observers nodes"]:
+    """1 / (4 pi) (s- - s+) PV integral of each node's hat function d Omega, seen from observers."""
+    triangles = conductor.triangles
+    gather = sparse.coo_array(
+        (
+            np.repeat(conductor.jumps / (4 * np.pi), 3),
+            (np.arange(triangles.size), triangles.ravel()),
+        ),
+        shape=(triangles.size, len(conductor.points)),
+    ).tocsr()
+    corners = conductor.points[triangles]
+    rows = np.empty((len(observers), len(conductor.points)))
+    for some in _chunks(len(observers), 2_000_000 // len(triangles)):
+        angles = solid_angles(observers[some], corners)
+        rows[some] = angles.reshape(len(angles), -1) @ gather
+    return rows
 
 
 def _close_the_angles(conductor: Conductor, matrix: np.ndarray) -> None:
@@ -126,39 +153,9 @@ def solid_angles(
     Positive where the triangle turns its back (outward normal) on the observer. Zero in the
     triangle's own plane, the principal value.
     """
-    y = corners[None] - observers[:, None, None]
-    following, preceding = np.roll(y, -1, axis=2), np.roll(y, 1, axis=2)
-    distances = np.linalg.norm(y, axis=3)
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    determinant = np.einsum("ofi,fi->of", y[:, :, 0], normal)
-    whole = _whole_angle(y, distances, determinant)
-    gamma = _edge_integrals(y, following, distances)
-    edge_sum = ((np.roll(gamma, 1, axis=2) - gamma)[..., None] * y).sum(axis=2)
-    opposite = np.cross(following, preceding)
-    linear = np.einsum("ofki,fi->ofk", opposite, normal) * whole[..., None]
-    linear -= determinant[..., None] * np.einsum("ofki,ofi->ofk", following - preceding, edge_sum)
-    linear /= np.einsum("fi,fi->f", normal, normal)[None, :, None]
-    scale = np.linalg.norm(normal, axis=1) ** 1.5
-    return np.where(np.abs(determinant) > 1e-9 * scale, 1.0, 0.0)[..., None] * linear
-
-
-def _whole_angle(y, distances, determinant):
-    """van Oosterom and Strackee, IEEE Trans Biomed Eng 30:125, 1983."""
-    a, b, c = np.moveaxis(distances, 2, 0)
-    ab = np.einsum("ofi,ofi->of", y[:, :, 0], y[:, :, 1])
-    bc = np.einsum("ofi,ofi->of", y[:, :, 1], y[:, :, 2])
-    ca = np.einsum("ofi,ofi->of", y[:, :, 2], y[:, :, 0])
-    return 2 * np.arctan2(determinant, a * b * c + ab * c + bc * a + ca * b)
-
-
-def _edge_integrals(y, following, distances):
-    """Integral of 1 / distance along each edge from its corner, divided by the edge's length."""
-    edge = following - y
-    length = np.linalg.norm(edge, axis=3)
-    start = distances * length + np.einsum("ofki,ofki->ofk", y, edge)
-    end = np.roll(distances, -1, axis=2) * length + np.einsum("ofki,ofki->ofk", following, edge)
-    tiny = 1e-300
-    return np.log(np.maximum(end, tiny) / np.maximum(start, tiny)) / length
+    # A distant triangle's integrals are small differences: single precision would lose them.
+    with jax.enable_x64(True):
+        return np.asarray(solid_angle_shares(jnp.asarray(observers), jnp.asarray(corners)))
 
 
 def _chunks(size: int, width: int):

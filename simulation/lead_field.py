@@ -62,8 +62,8 @@ class LeadField:
     @staticmethod
     def boundary_elements(heart: Heart, torso: Torso) -> "LeadField":
         """With skin, lungs and blood pools, each of one conductivity: the default."""
-        from twin.simulation.interfaces import torso_conductor
         from twin.simulation.surface_charges import surroundings
+        from twin.simulation.torso_conductor import torso_conductor
 
         def compute(placed):
             conductor = torso_conductor(heart, placed)
