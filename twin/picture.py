@@ -105,7 +105,9 @@ def _add_boundary(plotter: "pv.Plotter", heart: Heart) -> None:
             words = label.name.replace("_", " ").lower().replace("lv", "LV").replace("rv", "RV")
             wall = _polydata(heart.points, triangles)
             plotter.add_mesh(wall, color=colour, label=words, ambient=AMBIENT)
-    plotter.add_legend(bcolor=None, size=(0.32, 0.16), loc="lower left", face="circle")
+    plotter.add_legend(  # type: ignore[call-arg]
+        bcolor=None, size=(0.32, 0.16), loc="lower left", face="circle"
+    )
 
 
 def _add_coordinate(plotter: "pv.Plotter", heart: Heart, name: str) -> None:
@@ -142,7 +144,7 @@ def _add_fibres(plotter: "pv.Plotter", heart: Heart) -> None:
     up = long_axis(heart)
     rods["angle"] = np.degrees(np.arcsin(np.clip(np.abs(rods["fibre"] @ up), 0, 1)))
     every = max(1, len(centres) // 4000)
-    thinned = rods.extract_points(np.arange(0, len(centres), every), include_cells=False)
+    thinned = rods.extract_points(range(0, len(centres), every), include_cells=False)
     rod = pv.Cylinder(radius=0.12, height=1.0, direction=(1, 0, 0), resolution=6)
     glyphs = thinned.glyph(orient="fibre", scale=False, factor=4.0, geom=rod)
     plotter.add_mesh(
@@ -181,7 +183,7 @@ def _look_from_the_front(plotter: "pv.Plotter", heart: Heart) -> None:
     up = long_axis(heart)
     toward = _toward_the_viewer(heart) + 0.45 * up
     plotter.camera_position = [tuple(centre + 100 * toward), tuple(centre), tuple(up)]
-    plotter.enable_parallel_projection()
+    plotter.enable_parallel_projection()  # type: ignore[call-arg]
     # Room for the title above and the scale below.
     reach = np.linalg.norm(np.cross(heart.points - centre, toward), axis=1).max()
     plotter.camera.parallel_scale = 1.25 * reach / np.linalg.norm(toward)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,13 +72,20 @@ def import_(
     """Make a checked heart of a mesh, of surfaces, or of cine MRI contours or labels."""
     from twin.meshes.formats import read_heart
 
-    given = {"unit": unit, "axes": axes, "fibres": fibres, "spacing": spacing, "frame": frame}
+    given: dict[str, Any] = {
+        "unit": unit,
+        "axes": axes,
+        "fibres": fibres,
+        "spacing": spacing,
+        "frame": frame,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     if label:
         options["labels"] = _labels(label)
     with watched() as progress:
         heart = read_heart(source, progress=progress, **options)
-    for remark in heart.provenance.get("remarks", ()):
+    remarks: Any = heart.provenance.get("remarks", ())
+    for remark in remarks:
         say(f"note: {remark}", err=True)
     _write(heart, output)
 

@@ -5,7 +5,7 @@ counterpart live beside the Python function that calls a kernel.
 """
 
 try:
-    from twin.native import _kernels as kernels
+    from twin.native import _kernels as kernels  # type: ignore[attr-defined]
 except ImportError:  # a checkout that was not built: the pure-JAX counterparts serve
     kernels = None
 
