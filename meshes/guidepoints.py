@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import RBFInterpolator
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from twin.meshes.cine.alignment import align_slices
@@ -36,7 +37,7 @@ RIGHT_WALL = 3.0
 THINNEST_LEFT_WALL = 4.0
 THINNEST_RIGHT_WALL = 2.5
 STEP_OFF = 4.0
-SMOOTHING = 1000.0
+SMOOTHING = 3000.0
 """Weight of smoothness against the points, mm3; larger is smoother."""
 
 GUESSED = 0.3
@@ -48,11 +49,11 @@ CEILING_WIDTHS = (8.0, 16.0)
 RIM = 2.0
 """mm of wall around a valve's ring."""
 
-CUT_DEPTH = 2.0
+CUT_DEPTH = 3.0
 """mm below a valve's ring down to which the outer surface around it counts as base."""
 
 CUT_REACH = 4.0
-TUBE_REACH = 12.0
+TUBE_REACH = 8.0
 """mm outside a valve's ring up to which the base is cut flat, and no wall is put around a tube."""
 
 FARTHER = 2.0
@@ -64,7 +65,10 @@ COARSER = 2
 """The basis functions, dear to evaluate, are summed on a grid so many times coarser."""
 
 MARGIN = 12.0
-CREASE = 4.0
+CREASE = 2.0
+ROUNDING = 1.0
+"""Grid steps over which the creases of the outer surface are rounded."""
+
 FEWEST_CONTOUR_POINTS = 30
 
 
@@ -113,7 +117,9 @@ def reconstruct(guide: GuidePoints, *, align: bool = True, progress: Progress = 
     outer = _leave_wall(outer, left, right, tubes, guide)
     base = _base(grid.points, annuli, CUT_REACH).reshape(grid.shape)
     progress("surfaces", 1.0)
-    fields = [None if values is None else Field(grid, values) for values in (outer, left, right, base)]
+    fields = [
+        None if values is None else Field(grid, values) for values in (outer, left, right, base)
+    ]
     return Wall(*fields, rim=CUT_DEPTH, remarks=(*guide.remarks, *_remarks(guide, annuli)))
 
 
@@ -309,13 +315,13 @@ def _thin(constraints):
 def _leave_wall(outer, left, right, tubes, guide):
     """The outline, moved out wherever it comes nearer to a cavity than a wall can be thin, but not
     around the `tubes` in which the cavities run on beyond their valves."""
-    left = np.maximum(left, tubes + THINNEST_LEFT_WALL)
-    outer = smooth_union(outer, left - THINNEST_LEFT_WALL, CREASE / 2)
+    left = np.maximum(left, tubes)
+    outer = smooth_union(outer, left - THINNEST_LEFT_WALL, CREASE)
     if right is None:
-        return outer
+        return gaussian_filter(outer, ROUNDING)
     thinnest = THINNEST_RIGHT_WALL if guide.has("RV_EPICARDIAL") else RIGHT_WALL
-    right = np.maximum(right, tubes + thinnest)
-    return smooth_union(outer, right - thinnest, CREASE / 2)
+    right = np.maximum(right, tubes)
+    return gaussian_filter(smooth_union(outer, right - thinnest, CREASE), ROUNDING)
 
 
 def _base(points, annuli, reach):
