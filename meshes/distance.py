@@ -10,7 +10,17 @@ from pykdtree.kdtree import KDTree
 from twin.meshes.errors import InputError
 from twin.meshes.surface import Surface
 
-CANDIDATES = 6
+CANDIDATES = (12, 48)
+"""Nearest samples of the surface whose triangles are considered, more where fewer leave a doubt."""
+
+NEAR = 2
+"""How near the surface the distance is exact, in reaches of a sample."""
+
+UNDIVIDED = 0.9
+"""Share of the triangles that one sample is enough for; larger ones are sampled in parts."""
+
+BATCH = 16_384
+"""Points handled at once: their intermediate results stay in the processor's cache."""
 
 
 class SurfaceSolid:
@@ -22,6 +32,7 @@ class SurfaceSolid:
 
     def __init__(self, surface: Surface) -> None:
         self.surface = close(surface)
+        self._corners = self.surface.corners
 
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
@@ -30,7 +41,7 @@ class SurfaceSolid:
     def distance(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
         """Signed mm, negative inside."""
         triangle, weights = self._nearest(points)
-        offset = points - np.einsum("nk,nkd->nd", weights, self.surface.corners[triangle])
+        offset = points - np.einsum("nk,nkd->nd", weights, self._corners[triangle])
         outwards = self._pseudonormals(triangle, weights)
         sign = np.where(np.einsum("nd,nd->n", offset, outwards) < 0, -1.0, 1.0)
         return sign * np.linalg.norm(offset, axis=1)
@@ -43,17 +54,41 @@ class SurfaceSolid:
 
     def _nearest(self, points):
         """Nearest triangle of each point and the weights of its corners in the nearest point."""
-        _, sample = self._tree.query(np.asarray(points, np.float64), k=CANDIDATES)
-        candidates = self._triangle_of_sample[sample]
-        rows = np.repeat(np.asarray(points, np.float64), CANDIDATES, axis=0)
-        weights = closest_weights(
-            rows, *np.moveaxis(self.surface.corners[candidates.ravel()], 1, 0)
-        )
-        closest = np.einsum("nk,nkd->nd", weights, self.surface.corners[candidates.ravel()])
-        distance = np.linalg.norm(rows - closest, axis=1).reshape(-1, CANDIDATES)
-        best = distance.argmin(axis=1)
-        row = np.arange(len(points))
-        return candidates[row, best], weights.reshape(-1, CANDIDATES, 3)[row, best]
+        points = np.ascontiguousarray(points, np.float64)
+        triangle = np.empty(len(points), np.int64)
+        weights = np.empty((len(points), 3))
+        for first in range(0, len(points), BATCH):
+            part = slice(first, first + BATCH)
+            triangle[part] = self._nearest_triangle(points[part])
+            corners = self._corners[triangle[part]]
+            weights[part] = closest_weights(points[part], *np.moveaxis(corners, 1, 0))
+        return triangle, weights
+
+    def _nearest_triangle(self, points):
+        """The nearest triangle, among those whose samples are nearest.
+
+        Certain once the farthest of these samples is a sample's reach farther than the triangle;
+        far from the surface, where it matters less, the first answer is taken.
+        """
+        _, owners, reaches = self._samples
+        triangle, left = np.empty(len(points), np.int64), np.arange(len(points))
+        for count in CANDIDATES:
+            away, sample = self._tree.query(points[left], k=count)
+            squared = np.full(away.shape, np.inf)
+            squared[:, 0] = self._frames.squared_distance(points[left], owners[sample[:, 0]])
+            nearest = np.sqrt(squared[:, 0])
+            row, rank = np.nonzero((away - reaches[sample])[:, 1:] < nearest[:, None])
+            squared[row, rank + 1] = self._frames.squared_distance(
+                points[left[row]], owners[sample[row, rank + 1]]
+            )
+            best = squared.argmin(axis=1)
+            triangle[left] = owners[sample[np.arange(len(left)), best]]
+            nearest = np.sqrt(squared.min(axis=1))
+            reach = reaches.max()
+            left = left[(away[:, -1] < nearest + reach) & (nearest < NEAR * reach)]
+            if len(left) == 0:
+                break
+        return triangle
 
     def _pseudonormals(self, triangle, weights):
         """Normal of the face, edge or corner on which the nearest point lies.
@@ -73,10 +108,9 @@ class SurfaceSolid:
 
     @cached_property
     def _normals(self):
-        """Unit normals of faces, of the edge opposite each corner, and angle-weighted of corners."""
-        triangles, corners = self.surface.triangles, self.surface.corners
-        face = self.surface.area_vectors
-        face = face / np.maximum(np.linalg.norm(face, axis=1, keepdims=True), 1e-300)
+        """Normals of faces, of the edge opposite each corner, and of corners, angle-weighted."""
+        triangles, corners = self.surface.triangles, self._corners
+        face = _unit(self.surface.area_vectors)
         opposite = triangles[:, [[1, 2], [2, 0], [0, 1]]].reshape(-1, 2)
         _, index = np.unique(np.sort(opposite, axis=1), axis=0, return_inverse=True)
         edge = _scatter(index.reshape(-1), np.repeat(face, 3, axis=0))[index.reshape(-1)]
@@ -90,25 +124,58 @@ class SurfaceSolid:
 
     @cached_property
     def _samples(self):
-        """Points spread over the triangles, none farther from the next than an average edge."""
-        corners = self.surface.corners
-        edges = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
-        pieces = np.maximum(1, np.ceil(edges.max(axis=1) / np.median(edges))).astype(int)
+        """Points spread over the triangles, their triangles, and how far these reach round them."""
+        centres = self._corners.mean(axis=1, keepdims=True)
+        reach = np.linalg.norm(self._corners - centres, axis=2).max(axis=1)
+        parts = np.ceil(reach / np.quantile(reach, UNDIVIDED)).astype(int)
         points, owners = [], []
-        for count in np.unique(pieces):
-            owner = np.flatnonzero(pieces == count)
+        for count in np.unique(parts):
+            owner = np.flatnonzero(parts == count)
             weights = _spread(int(count))
-            points.append(np.einsum("sk,nkd->nsd", weights, corners[owner]).reshape(-1, 3))
+            points.append(np.einsum("sk,nkd->nsd", weights, self._corners[owner]).reshape(-1, 3))
             owners.append(np.repeat(owner, len(weights)))
-        return np.concatenate(points), np.concatenate(owners)
+        owners = np.concatenate(owners)
+        return np.concatenate(points), owners, (reach / parts)[owners]
 
     @cached_property
     def _tree(self):
         return KDTree(np.ascontiguousarray(self._samples[0]))
 
-    @property
-    def _triangle_of_sample(self):
-        return self._samples[1]
+    @cached_property
+    def _frames(self):
+        return _Frames(self._corners)
+
+
+class _Frames:
+    """Triangles laid flat: a at the origin, b on the first axis, c above it."""
+
+    def __init__(self, corners):
+        a, b, c = np.moveaxis(corners, 1, 0)
+        self.origin = a
+        first = _unit(b - a)
+        normal = _unit(np.cross(b - a, c - a))
+        self.axes = np.stack([first, np.cross(normal, first), normal], axis=1)
+        self.width = _dot(b - a, self.axes[:, 0])
+        self.top = np.einsum("nd,nkd->nk", c - a, self.axes[:, :2])
+
+    def squared_distance(self, points, triangles):
+        """From each point to the triangle of the same row, mm2."""
+        x, y, z = np.einsum("nd,nkd->kn", points - self.origin[triangles], self.axes[triangles])
+        width, (across, height) = self.width[triangles], self.top[triangles].T
+        inside = (y >= 0) & (height * x >= across * y)
+        inside &= height * (x - width) <= (across - width) * y
+        flat = _to_segment(x, y, width, 0.0)
+        flat = np.minimum(flat, _to_segment(x, y, across, height))
+        flat = np.minimum(flat, _to_segment(x - width, y, across - width, height))
+        return np.where(inside, 0, flat) + z * z
+
+
+def _to_segment(x, y, end_x, end_y):
+    """Squared distance in the plane to the segment from the origin to its end."""
+    along = (x * end_x + y * end_y) / np.maximum(end_x * end_x + end_y * end_y, 1e-300)
+    along = np.minimum(np.maximum(along, 0), 1)
+    x, y = x - along * end_x, y - along * end_y
+    return x * x + y * y
 
 
 def close(surface: Surface) -> Surface:
@@ -191,6 +258,10 @@ def closest_weights(
 
 def _dot(a, b):
     return np.einsum("nd,nd->n", a, b)
+
+
+def _unit(vectors):
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)
 
 
 def _scatter(index, values):

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from twin.meshes.solid import Solid
 
-CAUTION = 1.5
+CAUTION = 1.25
 """By how much a distance may overestimate before the search for the boundary misses any of it."""
 
 COARSEST = 8
@@ -49,7 +50,7 @@ class Grid:
 class Cells:
     """Cubes of one size by their place, in multiples of that size, with the distance at centres.
 
-    Deep inside the solid the distance is minus infinity.
+    Far from the boundary the distance is infinite and only its sign means something.
     """
 
     index: Int[np.ndarray, "cells 3"]
@@ -69,25 +70,26 @@ class Lattice:
 
 
 def find_cells(solid: Solid, grid: Grid) -> Cells:
-    """The cells inside the solid or near its boundary.
+    """The cells inside the solid or near its boundary, and their neighbours outside.
 
     From large blocks down: one that is farther from the boundary than it is large lies wholly
     inside or wholly outside.
     """
+    values = np.full(grid.shape, np.inf)
     index = np.moveaxis(np.indices([count // COARSEST for count in grid.shape]), 0, -1)
-    cells, size, inside = index.reshape(-1, 3), COARSEST, []
+    blocks, size = index.reshape(-1, 3), COARSEST
     while True:
-        values = solid.distance(grid.positions(size * (cells + 0.5)))
-        near = np.abs(values) <= _reach(size, 1) * grid.spacing
-        inside.append(_divided(cells[~near & (values < 0)], size))
+        distance = solid.distance(grid.positions(size * (blocks + 0.5)))
+        near = np.abs(distance) <= _reach(size) * grid.spacing
+        deep = _divided(blocks[~near & (distance < 0)], size)
+        values[tuple(deep.T)] = -np.inf
         if size == 1:
             break
-        cells, size = _divided(cells[near], 2), size // 2
-    deep = np.concatenate(inside)
-    return Cells(
-        np.concatenate([cells[near], deep]),
-        np.concatenate([values[near], np.full(len(deep), -np.inf)]),
-    )
+        blocks, size = _divided(blocks[near], 2), size // 2
+    values[tuple(blocks.T)] = distance
+    present = values <= _reach(1) * grid.spacing
+    index = np.argwhere(binary_dilation(present, generate_binary_structure(3, 1)))
+    return Cells(index, values[tuple(index.T)])
 
 
 def build_lattice(
@@ -101,8 +103,10 @@ def build_lattice(
     tree = _Tree(solid, grid, _leaves(solid, grid, cells, levels))
     tetrahedra = [tree.between_equals(level) for level in range(len(tree.levels))]
     tetrahedra += [tree.between_sizes(level) for level in range(1, len(tree.levels))]
-    used, number = np.unique(np.concatenate(tetrahedra), return_inverse=True)
-    return Lattice(tree.points[used], number.reshape(-1, 4), tree.values[used])
+    tetrahedra = np.concatenate(tetrahedra)
+    used = np.zeros(len(tree.points), bool)
+    used[tetrahedra] = True
+    return Lattice(tree.points[used], (np.cumsum(used) - 1)[tetrahedra], tree.values[used])
 
 
 def _leaves(solid, grid, cells, levels):
@@ -114,13 +118,10 @@ def _leaves(solid, grid, cells, levels):
         if not split.any():
             return leaves
         level += 1
-        index = _divided(cells.index[split], 2)
-        values = np.repeat(cells.values[split], 8)
-        size = 0.5**level
+        index, values = _divided(cells.index[split], 2), np.repeat(cells.values[split], 8)
         near = np.isfinite(values)
-        values[near] = solid.distance(grid.positions(size * (index[near] + 0.5)))
-        kept = values <= _reach(size, size) * grid.spacing
-        cells = Cells(index[kept], values[kept])
+        values[near] = solid.distance(grid.positions(0.5**level * (index[near] + 0.5)))
+        cells = Cells(index, values)
 
 
 class _Tree:
@@ -145,9 +146,7 @@ class _Tree:
         )
         self.corners = number.reshape(-1, 8) + self.first[-1]
         corner_places = places.reshape(-1, 3)[at]
-        centres = [
-            size * (leaf.index + 0.5) for size, leaf in zip(self.sizes, leaves, strict=True)
-        ]
+        centres = [size * (leaf.index + 0.5) for size, leaf in zip(self.sizes, leaves, strict=True)]
         self.points = grid.positions(np.concatenate([*centres, corner_places]) / self.sizes[0])
         self.values = np.concatenate(
             [*(leaf.values for leaf in leaves), self._corner_values(solid, grid, number)]
@@ -167,14 +166,13 @@ class _Tree:
         count = len(self.corner_keys)
         cell_values = np.concatenate([leaf.values for leaf in self.levels])
         reach = np.concatenate(
-            [
-                np.full(len(leaf.index), _reach(0.5**level, 0.5**level))
-                for level, leaf in enumerate(self.levels)
-            ]
+            [np.full(len(leaf.index), _reach(0.5**level)) for level, leaf in enumerate(self.levels)]
         )
         near = np.zeros(count, bool)
         near[number.reshape(-1, 8)[np.abs(cell_values) <= reach * grid.spacing]] = True
-        values = np.full(count, -np.inf)
+        deep = np.zeros(count, bool)
+        deep[number.reshape(-1, 8)[cell_values < 0]] = True
+        values = np.where(deep, -np.inf, np.inf)
         values[near] = solid.distance(self.points[self.first[-1] :][near])
         return values
 
@@ -246,12 +244,9 @@ class _Tree:
         return tetrahedra[(self.values[tetrahedra] < 0).any(axis=1)]
 
 
-def _reach(size, cell):
-    """How near the boundary, in cells of the grid, the centre of a block of that size matters.
-
-    Everything in the block and a cell around it is then on the centre's side of the boundary.
-    """
-    return CAUTION * (np.sqrt(3) / 2 * size + cell)
+def _reach(size):
+    """Half the diagonal of a cell, with caution: farther from the boundary, it lies on one side."""
+    return CAUTION * np.sqrt(3) / 2 * size
 
 
 def _divided(index, parts):

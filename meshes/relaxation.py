@@ -1,11 +1,11 @@
 """Moves nodes so that the worst tetrahedra of a mesh get better."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from twin.meshes.quality import scaled_jacobian
 from twin.meshes.solid import Solid
-from twin.meshes.stuffing import boundary_faces
+from twin.meshes.stuffing import surface_triangles
 
 TRIALS = 8
 """Places tried for a node in each round."""
@@ -17,42 +17,88 @@ STRIDE = 0.3
 def relax(
     points: Float[np.ndarray, "points 3"],
     tetrahedra: Int[np.ndarray, "tets 4"],
+    surface: Bool[np.ndarray, " points"],
     solid: Solid,
     *,
-    target: float = 0.2,
-    rounds: int = 12,
-    seed: int = 0,
+    target: float = 0.15,
+    rounds: int = 40,
 ) -> Float[np.ndarray, "points 3"]:
     """Points moved until no scaled Jacobian is under `target`, as far as so many rounds reach.
 
     A node goes to the best of some random places near it if that betters the worst tetrahedron
     round it (after Freitag and Ollivier-Gooch 1997); nodes of the boundary stay on it.
     """
-    points, generator = points.copy(), np.random.default_rng(seed)
-    normals = _node_normals(points, tetrahedra)
-    quality = scaled_jacobian(points, tetrahedra)
-    for _ in range(rounds):
-        bad = np.unique(tetrahedra[quality < target])
-        if len(bad) == 0:
-            break
-        star = _Stars(tetrahedra, _apart(tetrahedra, bad, generator))
-        best, worst = points[star.nodes], star.worst(quality[star.tetrahedra])
-        for _ in range(TRIALS):
-            trial = _trial(points, star, normals, solid, generator)
-            reached = star.worst(star.quality(points, tetrahedra, trial))
-            better = reached > worst
-            best[better], worst[better] = trial[better], reached[better]
-        points[star.nodes] = best
-        quality[star.tetrahedra] = scaled_jacobian(points, tetrahedra[star.tetrahedra])
+    movable = np.zeros(len(points), bool)
+    outer = tetrahedra[surface[tetrahedra].any(axis=1)]
+    movable[outer[scaled_jacobian(points, outer) < target]] = True
+    if not movable.any():
+        return points
+    near = tetrahedra[movable[tetrahedra].any(axis=1)]
+    used, number = np.unique(near, return_inverse=True)
+    normals = _node_normals(points, surface_triangles(tetrahedra, surface))[used]
+    points = points.copy()
+    part = _Part(points[used], number.reshape(-1, 4), movable[used], normals, solid)
+    points[used] = part.relax(target, rounds)
     return points
+
+
+class _Part:
+    """A part of a mesh that holds all tetrahedra round its movable nodes."""
+
+    def __init__(self, points, tetrahedra, movable, normals, solid):
+        self.points, self.tetrahedra, self.movable = points, tetrahedra, movable
+        self.normals, self.solid = normals, solid
+        self.generator = np.random.default_rng(len(tetrahedra))
+
+    def relax(self, target, rounds):
+        """The points, moved."""
+        quality = scaled_jacobian(self.points, self.tetrahedra)
+        for _ in range(rounds):
+            bad = np.unique(self.tetrahedra[quality < target])
+            bad = bad[self.movable[bad]]
+            if len(bad) == 0:
+                break
+            star = _Stars(self.tetrahedra, self._apart(bad))
+            best, worst = self.points[star.nodes], star.worst(quality[star.tetrahedra])
+            for _ in range(TRIALS):
+                trial = self._trial(star)
+                reached = star.worst(star.quality(self.points, trial))
+                better = reached > worst
+                best[better], worst[better] = trial[better], reached[better]
+            self.points[star.nodes] = best
+            quality[star.tetrahedra] = scaled_jacobian(self.points, star.others)
+        return self.points
+
+    def _apart(self, nodes):
+        """As many of the nodes as are easily found of which no two share a tetrahedron."""
+        rank = np.full(len(self.points), -1)
+        rank[nodes] = self.generator.permutation(len(nodes))
+        ranks = rank[self.tetrahedra]
+        beaten = self.tetrahedra[(ranks < ranks.max(axis=1, keepdims=True)) & (ranks >= 0)]
+        return np.setdiff1d(nodes, beaten)
+
+    def _trial(self, star):
+        """A random place near each node, on the surface where the node is."""
+        here = self.points[star.nodes]
+        away = self.points[star.others] - np.repeat(here, star.counts, axis=0)[:, None]
+        edge = star.mean(np.linalg.norm(away, axis=2).sum(axis=1) / 3)
+        size = STRIDE * edge[:, None] * self.generator.random((len(here), 1))
+        trial = here + size * self.generator.standard_normal(here.shape)
+        normal = self.normals[star.nodes]
+        surface = np.flatnonzero(normal.any(axis=1))
+        for _ in range(2 if len(surface) else 0):
+            distance = self.solid.distance(trial[surface])
+            trial[surface] -= distance[:, None] * normal[surface]
+        return trial
 
 
 class _Stars:
     """The tetrahedra round each of some nodes, no two of which share a tetrahedron."""
 
     def __init__(self, tetrahedra, nodes):
-        found = np.isin(tetrahedra, nodes)
-        owner, corner = np.nonzero(found)
+        wanted = np.zeros(tetrahedra.max() + 1, bool)
+        wanted[nodes] = True
+        owner, corner = np.nonzero(wanted[tetrahedra])
         order = np.argsort(tetrahedra[owner, corner], kind="stable")
         self.tetrahedra, self.corner = owner[order], corner[order]
         self.nodes, self.first = np.unique(tetrahedra[owner, corner][order], return_index=True)
@@ -63,45 +109,17 @@ class _Stars:
         return np.minimum.reduceat(quality, self.first)
 
     def mean(self, values):
-        return np.add.reduceat(values, self.first) / self.counts.reshape(
-            -1, *[1] * (values.ndim - 1)
-        )
+        return np.add.reduceat(values, self.first) / self.counts
 
-    def quality(self, points, tetrahedra, places):
+    def quality(self, points, places):
         """Scaled Jacobians with the nodes at other places."""
         corners = points[self.others]
         corners[np.arange(len(corners)), self.corner] = np.repeat(places, self.counts, axis=0)
         return scaled_jacobian(corners.reshape(-1, 3), np.arange(corners.size // 3).reshape(-1, 4))
 
 
-def _trial(points, star, normals, solid, generator):
-    here = points[star.nodes]
-    edge = np.linalg.norm(
-        points[star.others].mean(axis=1) - np.repeat(here, star.counts, axis=0), axis=1
-    )
-    size = STRIDE * star.mean(edge)[:, None] * generator.random((len(here), 1))
-    trial = here + size * generator.standard_normal(here.shape)
-    normal = normals[star.nodes]
-    outside = np.flatnonzero(normal.any(axis=1))
-    for _ in range(2):
-        away = solid.distance(trial[outside])[:, None]
-        trial[outside] -= away * normal[outside]
-    return trial
-
-
-def _apart(tetrahedra, nodes, generator):
-    """As many of the nodes as can be found at once of which no two share a tetrahedron."""
-    rank = np.full(tetrahedra.max() + 1, -1)
-    rank[nodes] = generator.permutation(len(nodes))
-    ranks = rank[tetrahedra]
-    highest = ranks.max(axis=1)
-    beaten = tetrahedra[(ranks < highest[:, None]) & (ranks >= 0)]
-    return np.setdiff1d(nodes, beaten)
-
-
-def _node_normals(points, tetrahedra):
+def _node_normals(points, faces):
     """Outward unit normals at nodes of the boundary, zero elsewhere."""
-    faces, _ = boundary_faces(tetrahedra)
     a, b, c = (points[faces[:, corner]] for corner in range(3))
     area = np.cross(b - a, c - a)
     total = np.zeros_like(points)
