@@ -1,4 +1,4 @@
-"""The truncated ellipsoid of Land et al. 2015, a left ventricle whose coordinates are known exactly."""
+"""Left ventricles whose coordinates and fibre directions are known in closed form."""
 
 from dataclasses import dataclass
 
@@ -28,23 +28,12 @@ class TruncatedEllipsoid:
 
     def volume(self, layers: int) -> Volume:
         """Prisms over a disc of triangles, three tetrahedra each; `layers` through the wall."""
-        rings = round(layers * 6.5)
-        disc, triangles = _disc(rings)
-        depth = np.linspace(0, 1, layers + 1)
-        radius = np.linalg.norm(disc, axis=1)
-        azimuth = np.arctan2(disc[:, 1], disc[:, 0])
-        polar = radius * np.arccos(-self.base / (self.long + self.wall * depth[:, None]))
-        t = np.broadcast_to(depth[:, None], polar.shape)
-        points = self.point(t, polar, azimuth).reshape(-1, 3)
-        tetrahedra = _split_prisms(triangles, len(disc), layers)
-        inverted = signed_volumes(points, tetrahedra) < 0
-        tetrahedra[inverted] = tetrahedra[inverted][:, [1, 0, 2, 3]]
-        faces = boundary_triangles(tetrahedra)
-        layer = faces // len(disc)
-        labels = np.full(len(faces), Boundary.BASE, np.int8)
-        labels[(layer == 0).all(axis=1)] = Boundary.LV_ENDOCARDIUM
-        labels[(layer == layers).all(axis=1)] = Boundary.EPICARDIUM
-        return Volume(points, tetrahedra, faces, labels)
+        return _shell(layers, self._at)
+
+    def _at(self, depth, radius, azimuth):
+        return self.point(
+            depth, radius * np.arccos(-self.base / (self.long + self.wall * depth)), azimuth
+        )
 
     @property
     def bounds(self) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
@@ -90,20 +79,17 @@ class TruncatedEllipsoid:
         )
 
     def apicobasal(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
-        """Arc length from the apex at the same depth and azimuth, over that of the whole meridian."""
+        """Arc length from the apex at the same depth, over that of the whole meridian."""
         t, polar = self.depth(points), self.polar(points)
         whole = np.arccos(-self.base / (self.long + self.wall * t))
         return self._meridian(t, polar) / self._meridian(t, whole)
 
     def _meridian(self, t, polar):
-        nodes, weights = np.polynomial.legendre.leggauss(24)
-        angles = polar[:, None] * (nodes + 1) / 2
         short, long = (self.short + self.wall * t)[:, None], (self.long + self.wall * t)[:, None]
-        speed = np.hypot(short * np.cos(angles), long * np.sin(angles))
-        return (speed * weights).sum(axis=1) * polar / 2
+        return _integral(lambda u: np.hypot(short * np.cos(u), long * np.sin(u)), 0.0, polar)
 
     def axes(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3 3"]:
-        """Rows: circumferential, longitudinal (apex to base), transmural (outwards), unit vectors."""
+        """Rows: circumferential, longitudinal (to the base), transmural (outwards) unit vectors."""
         t, polar = self.depth(points), self.polar(points)
         azimuth = np.arctan2(points[:, 1], points[:, 0])
         short, long = self.short + self.wall * t, self.long + self.wall * t
@@ -121,6 +107,85 @@ class TruncatedEllipsoid:
         return np.stack([circumferential, longitudinal, outward], axis=1)
 
 
+@dataclass(frozen=True)
+class ConfocalShell:
+    """Wall between two confocal ellipsoids of revolution, cut off by a hyperboloid with their foci.
+
+    In its prolate spheroidal coordinates xi (depth) and eta (angle from the apex) the Laplace
+    equation between the walls has the solution of xi alone, and that along the wall one of eta
+    alone: the trajectories are the coordinate lines, and lengths along them single integrals.
+    """
+
+    focus: float = 46.5
+    inner: float = 0.438
+    outer: float = 0.608
+    base: float = 1.85
+
+    def volume(self, layers: int) -> Volume:
+        return _shell(layers, self._at)
+
+    def _at(self, depth, radius, azimuth):
+        xi, eta = self.inner + depth * (self.outer - self.inner), radius * self.base
+        ring = self.focus * np.sinh(xi) * np.sin(eta)
+        return np.stack(
+            [
+                ring * np.cos(azimuth),
+                ring * np.sin(azimuth),
+                -self.focus * np.cosh(xi) * np.cos(eta),
+            ],
+            axis=-1,
+        )
+
+    def transmural(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        """Length of the hyperbola from the endocardium, over its whole length in the wall."""
+        xi, eta = self._spheroidal(points)
+        part, whole = (
+            _integral(lambda x: np.hypot(np.sinh(x), np.sin(eta)[:, None]), self.inner, end)
+            for end in (xi, self.outer)
+        )
+        return part / whole
+
+    def apicobasal(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
+        """Length of the ellipse from the apex, over its whole length to the base."""
+        xi, eta = self._spheroidal(points)
+        part, whole = (
+            _integral(lambda x: np.hypot(np.sinh(xi)[:, None], np.sin(x)), 0.0, end)
+            for end in (eta, self.base)
+        )
+        return part / whole
+
+    def _spheroidal(self, points):
+        far, near = (
+            np.linalg.norm(points - np.array([0, 0, z]), axis=1) for z in (self.focus, -self.focus)
+        )
+        cosh, cos = (far + near) / (2 * self.focus), (far - near) / (2 * self.focus)
+        return np.arccosh(cosh), np.arccos(np.clip(cos, -1, 1))
+
+
+def _integral(speed, start, end):
+    """Integrals of the speed from start to each end, by Gauss-Legendre quadrature."""
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    half = np.atleast_1d((end - start) / 2)
+    return (speed(start + half[:, None] * (nodes + 1)) * weights).sum(axis=1) * half
+
+
+def _shell(layers, place):
+    """Mesh of a wall; `place` makes points of depth, way from the apex (0 to 1) and azimuth."""
+    disc, triangles = _disc(round(layers * 6.5))
+    depth = np.repeat(np.linspace(0, 1, layers + 1)[:, None], len(disc), axis=1)
+    points = place(depth, np.linalg.norm(disc, axis=1), np.arctan2(disc[:, 1], disc[:, 0]))
+    points = points.reshape(-1, 3)
+    tetrahedra = _split_prisms(triangles, len(disc), layers)
+    inverted = signed_volumes(points, tetrahedra) < 0
+    tetrahedra[inverted] = tetrahedra[inverted][:, [1, 0, 2, 3]]
+    faces = boundary_triangles(tetrahedra)
+    layer = faces // len(disc)
+    labels = np.full(len(faces), Boundary.BASE, np.int8)
+    labels[(layer == 0).all(axis=1)] = Boundary.LV_ENDOCARDIUM
+    labels[(layer == layers).all(axis=1)] = Boundary.EPICARDIUM
+    return Volume(points, tetrahedra, faces, labels)
+
+
 def _outside_ellipsoid(points, short, long):
     """Distance to an ellipsoid of revolution to first order: k0 (k0 - 1) / k1 (Quilez)."""
     axes = np.array([short, short, long])
@@ -130,7 +195,7 @@ def _outside_ellipsoid(points, short, long):
 
 
 def _disc(rings: int):
-    """A unit disc of concentric rings, six more nodes on each; symmetric, no node more than once."""
+    """A unit disc of concentric rings, with six more nodes on each than on the one inside it."""
     points = [np.zeros((1, 2))]
     for ring in range(1, rings + 1):
         angle = 2 * np.pi * np.arange(6 * ring) / (6 * ring)
@@ -142,7 +207,7 @@ def _disc(rings: int):
 
 
 def _split_prisms(triangles, nodes: int, layers: int):
-    """Split every prism along diagonals that leave the lower node number, so that neighbours agree."""
+    """Split prisms along diagonals that leave the lower node number: neighbours then agree."""
     corners = np.sort(triangles, axis=1)
     tetrahedra = []
     for layer in range(layers):

@@ -40,8 +40,8 @@ def mouth_centre(
     rim = open_edges(endocardium)
     if len(rim) == 0:
         raise InputError(
-            "an endocardium has no rim: its cavity is closed. Open it at the base, so that the base "
-            "can be told from the apex"
+            "an endocardium has no rim: its cavity is closed. Open it at the valves, so that the "
+            "base can be told from the apex"
         )
     start, end = points[rim[:, 0]], points[rim[:, 1]]
     return np.average((start + end) / 2, axis=0, weights=np.linalg.norm(end - start, axis=1))

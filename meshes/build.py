@@ -6,7 +6,7 @@ import numpy as np
 
 from twin.meshes.coordinates import compute_coordinates
 from twin.meshes.errors import InputError
-from twin.meshes.fibres import FibreRule, rule_based_fibres
+from twin.meshes.fibres import STANDARD_RULE, FibreRule, rule_based_fibres
 from twin.meshes.heart import Boundary, Fibres, Heart, signed_volumes
 from twin.meshes.labels import find_boundary, with_base
 from twin.meshes.laplace import unit
@@ -16,7 +16,7 @@ from twin.meshes.volume import Volume
 
 
 def build_heart(
-    volume: Volume, *, rule: FibreRule = FibreRule(), progress: Progress = silent
+    volume: Volume, *, rule: FibreRule = STANDARD_RULE, progress: Progress = silent
 ) -> Heart:
     """Complete a mesh to a heart, keeping the boundary labels and the fibres it came with.
 
@@ -44,8 +44,8 @@ def _turned(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Points in double precision, and tetrahedra numbered so that every volume is positive."""
     if len(volume.points) == 0 or len(volume.tetrahedra) == 0:
         raise InputError(
-            f"the mesh has {len(volume.points):,} points and {len(volume.tetrahedra):,} tetrahedra; "
-            "a heart needs both. Is it a surface? Then mesh it first"
+            f"the mesh has {len(volume.points):,} points and {len(volume.tetrahedra):,} "
+            "tetrahedra; a heart needs both. Is it a surface? Then mesh it first"
         )
     points = np.asarray(volume.points, float)
     tetrahedra = np.array(volume.tetrahedra)
@@ -88,7 +88,7 @@ def _given(volume: Volume, name: str, tetrahedra: np.ndarray) -> np.ndarray | No
 
 
 def _adopted(volume: Volume, tetrahedra: np.ndarray, fibre: np.ndarray, ruled: Fibres) -> Fibres:
-    """Triads along the given fibres and, where given, sheets; by the rule where these say nothing."""
+    """Triads along the given fibres and sheets; by the rule where these say nothing."""
     fibre = _or_else(fibre, ruled.fibre)
     given = _given(volume, "sheet", tetrahedra)
     sheet = _across(_or_else(ruled.sheet if given is None else given, ruled.sheet), fibre)

@@ -30,7 +30,8 @@ def compute_coordinates(
     if walls.right.any():
         is_right = interventricular(elements, walls) > 0.5
     insertion = _insertion(walls, triangles[boundary == Boundary.RV_ENDOCARDIUM])
-    coordinates = Coordinates(*np.zeros((3, len(points))), is_right.astype(np.int8))
+    apicobasal, transmural, rotational = np.zeros((3, len(points)))
+    coordinates = Coordinates(apicobasal, transmural, rotational, is_right.astype(np.int8))
 
     left = _Ventricle(elements, walls, ~is_right, walls.left)
     mouth = mouth_centre(elements.points, triangles[boundary == Boundary.LV_ENDOCARDIUM])
@@ -82,7 +83,7 @@ class _Ventricle:
     def apicobasal(
         self, apex: Apex, layers: Float[np.ndarray, "tets 3"], mouth: Float[np.ndarray, " 3"]
     ) -> Float[np.ndarray, " part"]:
-        """Nodes at the apex get their distance from it over a typical length of wall up to the base."""
+        """Nodes at the apex get their distance from it over a typical length of wall."""
         tip = np.zeros(len(self.points), bool)
         tip[apex.nodes(self.points)] = True
         length = 1.15 * np.linalg.norm(mouth - apex.inner)
@@ -120,7 +121,7 @@ def _fill_left(
 def _left_apex(
     left: _Ventricle, layers: Float[np.ndarray, "tets 3"], mouth: Float[np.ndarray, " 3"]
 ) -> Apex:
-    """From the endocardium's place farthest from the mouth, across the layers, to the epicardium."""
+    """From the endocardium's place farthest from the mouth, across the layers."""
     inner = farthest(left.points[left.endocardium], mouth)
     epicardium = left.points[left.walls.epicardium]
     thickness = np.linalg.norm(epicardium - inner, axis=1).min()
@@ -161,6 +162,6 @@ def _fill_right(
 
 
 def _insertion(walls: Walls, endocardium: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, " nodes"]:
-    """Nodes on either side of where the right endocardium passes from the septum to the free wall."""
+    """Nodes on either side of where the right endocardium leaves the septum."""
     edges = triangle_edges(endocardium)
     return np.unique(edges[walls.septal[edges[:, 0]] != walls.septal[edges[:, 1]]])

@@ -27,6 +27,9 @@ BASE_TILT = np.cos(np.radians(45))
 _REACH = 12
 """How many voxels a cavity's wall is at most from its core; an eightieth of the heart each."""
 
+_VALVE = 0.3
+"""Least length of the rim of a valve, relative to the heart's extent."""
+
 _OTHER_CAVITY = 0.05
 """A cavity smaller than this part of the largest is a groove or a pit."""
 
@@ -42,6 +45,12 @@ def find_boundary(
 def label_surface(surface: Surface) -> Surface:
     """The same closed surface, its triangles facing outwards, with the `Boundary` of each."""
     triangles = surface.triangles
+    gaps = len(open_edges(triangles))
+    if gaps:
+        raise InputError(
+            f"the surface is not closed: {gaps:,} of its edges belong to one triangle alone; join "
+            "its parts or mend it with `twin mesh repair`"
+        )
     if surface.enclosed_volume < 0:
         triangles = triangles[:, ::-1]
     labels = _label(np.asarray(surface.points, float), triangles)
@@ -56,7 +65,9 @@ def _label(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     labels[cavity > 0] = np.array([0, Boundary.LV_ENDOCARDIUM, Boundary.RV_ENDOCARDIUM])[
         cavity[cavity > 0]
     ]
-    return with_base(points, triangles, _without_islands(triangles, labels))
+    labels = _without_islands(triangles, labels)
+    _refuse_holes(points, triangles, labels, extent)
+    return with_base(points, triangles, labels)
 
 
 def with_base(
@@ -110,6 +121,38 @@ def _cavities(sky: Sky) -> np.ndarray:
     rank = np.zeros(count + 1, int)
     rank[np.array(large) + 1] = np.arange(len(large)) + 1
     return rank[parts]
+
+
+def _refuse_holes(
+    points: np.ndarray, triangles: np.ndarray, labels: np.ndarray, extent: float
+) -> None:
+    """A ventricle opens at its two valves, or at one cut through both; else it has a hole."""
+    for cavity in (Boundary.LV_ENDOCARDIUM, Boundary.RV_ENDOCARDIUM):
+        edges = open_edges(triangles[labels == cavity])
+        if len(edges) == 0 and (labels == cavity).any():
+            raise InputError(
+                f"{cavity.name}: the cavity is closed, so that nothing tells the base from the "
+                "apex; open it at the valves"
+            )
+        opening, around = _openings(points, edges)
+        if len(around) > 2 or (around < _VALVE * extent).any():
+            centre = points[edges[opening == around.argmin(), 0]].mean(axis=0)
+            place = ", ".join(f"{x:.0f}" for x in centre)
+            raise InputError(
+                f"{cavity.name}: the endocardium is open to the outside in {len(around)} places; "
+                f"the smallest, at ({place}) mm, is {around.min():.0f} mm around. Expected one or "
+                f"two valves of over {_VALVE * extent:.0f} mm: close the hole in the wall"
+            )
+
+
+def _openings(points: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which opening each rim edge is on, and how long the rim of each opening is, mm."""
+    graph = sparse.coo_array((np.ones(len(edges), bool), edges.T), shape=2 * (len(points),))
+    parts = csgraph.connected_components(graph, directed=False)[1][edges[:, 0]]
+    opening = np.unique(parts, return_inverse=True)[1]
+    return opening, np.bincount(
+        opening, np.linalg.norm(np.diff(points[edges], axis=1)[:, 0], axis=1)
+    )
 
 
 def _leftness(

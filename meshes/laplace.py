@@ -1,4 +1,4 @@
-"""Linear finite elements on tetrahedra: gradients, stiffness, and potentials between given values."""
+"""Linear finite elements on tetrahedra: gradients, stiffness, potentials between given values."""
 
 from functools import cached_property
 
@@ -12,7 +12,7 @@ MOST_ITERATIONS = 10_000
 
 
 class LinearElements:
-    """The P1 elements of a tetrahedral mesh: a value at each node, a gradient in each tetrahedron."""
+    """The P1 elements of a tetrahedral mesh: values at nodes, gradients in tetrahedra."""
 
     def __init__(
         self, points: Float[np.ndarray, "points 3"], tetrahedra: Int[np.ndarray, "tets 4"]
@@ -68,8 +68,8 @@ class LinearElements:
 class DirichletProblem:
     """div(tensor grad u) = 0, u given at some nodes, no flux through the rest of the boundary.
 
-    Conjugate gradients on the diagonally scaled matrix: in a thin wall, with values given on most of
-    its surface, multigrid costs more than the iterations it saves (measured up to 200,000 nodes).
+    Conjugate gradients on the diagonally scaled matrix: in a thin wall with values given on most
+    of its surface, multigrid costs more than the iterations it saves.
     """
 
     def __init__(self, stiffness: sparse.csr_matrix, fixed: Bool[np.ndarray, " points"]) -> None:

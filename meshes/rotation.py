@@ -47,7 +47,7 @@ class LongAxis:
     def side(
         self, points: Float[np.ndarray, "points 3"], origin: Float[np.ndarray, " 3"]
     ) -> Float[np.ndarray, " points"]:
-        """Which side of the plane through the axis and the origin: positive if inferior of it, mm."""
+        """Distance from the plane through the axis and the origin, mm; positive inferior of it."""
         plane = np.column_stack([self.septum, self.inferior])
         x, y = unit((origin - self.apex.inner) @ plane)
         return (points - self.apex.inner) @ plane @ np.array([-y, x])
@@ -99,27 +99,22 @@ def find_insertions(
     Towards the tip of the right ventricle the two close up. The septum is taken to go on to the
     left apex as wide as it is above, so levels where it narrows are left out.
     """
-    if len(angle) == 0:
-        return Insertions(np.array([0.0]), np.array([-np.pi / 3]), np.array([np.pi / 3]))
     levels = np.linspace(0.05, 0.95, 10)
-    sides = []
-    for side in (angle < 0, angle > 0):
-        typical = np.median(np.abs(angle[side & (apicobasal > 0.5)]))
-        wide = side & (np.abs(angle) > 0.75 * typical)
-        order = np.argsort(apicobasal[wide])
-        smooth = _running_median(angle[wide][order], apicobasal[wide][order], levels)
-        sides.append(smooth)
+    sides = [np.full(len(levels), usual) for usual in (-np.pi / 3, np.pi / 3)]
+    for side, belongs in zip(sides, (angle < 0, angle > 0), strict=True):
+        if belongs.any():
+            wide = belongs & (np.abs(angle) > 0.75 * np.quantile(np.abs(angle[belongs]), 0.7))
+            side[:] = _running_median(angle[wide], apicobasal[wide], levels)
     return Insertions(levels, *sides)
 
 
 def _running_median(values, heights, levels, reach=0.1):
-    """Median of the values within reach of each level; the nearest level's where there are none."""
-    medians = [
-        np.median(v) if len(v := values[np.abs(heights - h) < reach]) else np.nan for h in levels
-    ]
-    medians = np.array(medians)
-    known = np.isfinite(medians)
-    return np.interp(levels, levels[known], medians[known])
+    """Median of the values within reach of each level; the nearest level's if there are none."""
+    near = [values[np.abs(heights - level) < reach] for level in levels]
+    known = np.array([len(some) > 0 for some in near])
+    if not known.any():
+        return np.full(len(levels), np.median(values))
+    return np.interp(levels, levels[known], [np.median(some) for some in near if len(some)])
 
 
 def right_rotational(
@@ -128,6 +123,6 @@ def right_rotational(
     inferior: Bool[np.ndarray, " points"],
     layers: Float[np.ndarray, "tets 3"],
 ) -> Float[np.ndarray, " points"]:
-    """From 2/3 where the right ventricle's wall leaves the left in front to 1 where it joins below."""
+    """From 2/3 at the anterior border with the left ventricle to 1 at the inferior one."""
     values = np.where(inferior, 1.0, ANTERIOR_INSERTION)
     return even_coordinate(elements, anterior | inferior, values, layers)

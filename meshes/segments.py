@@ -1,4 +1,4 @@
-"""The seventeen segments of the left ventricle (American Heart Association, Cerqueira et al. 2002)."""
+"""The seventeen segments of the American Heart Association (Cerqueira et al. 2002)."""
 
 import numpy as np
 from jaxtyping import Int
@@ -33,7 +33,7 @@ NAMES = (
 _SIX = np.array([4, 5, 6, 1, 2, 3])
 _FOUR = np.array([15, 16, 13, 14])
 _FOUR_START = -1 / 24
-"""The apical septal quarter is centred on the septum, 5/6: it begins at 17/24."""
+"""Where the first apical quarter begins, so that the septal one has its middle at 5/6."""
 
 
 def aha_segments(coordinates: Coordinates) -> Int[np.ndarray, " points"]:

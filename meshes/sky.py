@@ -1,4 +1,4 @@
-"""How much open sky the surface of a wall sees: the measure that tells cavities from the outside."""
+"""How much open sky the surface of a wall sees: what tells cavities from the outside."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which part of a heart is left and which right: the septum's right side, and where the two meet."""
+"""Which part of a heart is left and which right, and where the two meet."""
 
 from dataclasses import dataclass, fields
 
@@ -58,8 +58,9 @@ def find_walls(
     for label in (Boundary.BASE, Boundary.EPICARDIUM, Boundary.LV_ENDOCARDIUM):
         if not kinds[label].any():
             raise InputError(
-                f"no boundary triangle is labelled {label.name}; a heart needs a base, an epicardium "
-                "and a left endocardium: label the surface, or leave it unlabelled to be labelled here"
+                f"no boundary triangle is labelled {label.name}; a heart needs a base, an "
+                "epicardium and a left endocardium. Label the surface, or leave all of it "
+                "unlabelled to have its labels found"
             )
     septal = np.zeros_like(right)
     if right.any():
