@@ -117,10 +117,14 @@ def reconstruct(guide: GuidePoints, *, align: bool = True, progress: Progress = 
     outer = _leave_wall(outer, left, right, tubes, guide)
     base = _base(grid.points, annuli, CUT_REACH).reshape(grid.shape)
     progress("surfaces", 1.0)
-    fields = [
-        None if values is None else Field(grid, values) for values in (outer, left, right, base)
-    ]
-    return Wall(*fields, rim=CUT_DEPTH, remarks=(*guide.remarks, *_remarks(guide, annuli)))
+    return Wall(
+        Field(grid, outer),
+        Field(grid, left),
+        None if right is None else Field(grid, right),
+        Field(grid, base),
+        rim=CUT_DEPTH,
+        remarks=(*guide.remarks, *_remarks(guide, annuli)),
+    )
 
 
 def _require(guide):
@@ -325,7 +329,7 @@ def _leave_wall(outer, left, right, tubes, guide):
 
 
 def _base(points, annuli, reach):
-    """Positive above a valve's ring and at most `reach` mm outside it: the flat cuts of the base."""
+    """Positive above a valve's ring, at most `reach` mm outside it: the flat cuts of the base."""
     cuts = [
         np.minimum(annulus.height(points), annulus.radius + reach - annulus.off_axis(points))
         for annulus in annuli.values()

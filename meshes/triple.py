@@ -34,9 +34,9 @@ def join_walls(epicardium: Surface, left: Surface, right: Surface | None = None)
     joined = _weld(_stacked(parts))
     joined, remark = _close(joined)
     remarks = [remark for wall in walls.values() for remark in wall.remarks]
-    if not (joined.labels == Boundary.BASE).any():
-        labels = with_base(joined.points, joined.triangles, joined.labels)
-        joined = replace(joined, labels=labels)
+    labels = np.asarray(joined.labels)
+    if Boundary.BASE not in labels:
+        joined = replace(joined, labels=with_base(joined.points, joined.triangles, labels))
     return replace(joined, remarks=(*dict.fromkeys(remarks), remark))
 
 

@@ -27,7 +27,7 @@ STEEPNESS = (0.5, 2.0)
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Regular points in space: `origin` + i, j, k steps of `spacing` mm along the rows of `axes`."""
+    """Regular points: `origin` + i, j, k steps of `spacing` mm along the rows of `axes`."""
 
     origin: Float[np.ndarray, " 3"]
     axes: Float[np.ndarray, "3 3"]
@@ -36,7 +36,11 @@ class Grid:
 
     @classmethod
     def around(
-        cls, points: Float[np.ndarray, "n 3"], axes: Float[np.ndarray, "3 3"], step: float, margin: float
+        cls,
+        points: Float[np.ndarray, "n 3"],
+        axes: Float[np.ndarray, "3 3"],
+        step: float,
+        margin: float,
     ) -> "Grid":
         """Steps of `step` mm along `axes`, as far as the points reach and `margin` mm beyond."""
         local = points @ axes.T
@@ -82,7 +86,7 @@ class Field:
 
 
 def as_distance(grid: Grid, values: Float[np.ndarray, "i j k"]) -> Float[np.ndarray, "i j k"]:
-    """Signed mm to the zero surface of any function: f / |grad f| near it, counted steps far off."""
+    """Signed mm to a function's zero surface: f / |grad f| near it, counted steps far off."""
     slopes = np.gradient(values, *grid.spacing)
     slope = np.sqrt(sum(component**2 for component in slopes))
     near = values / np.clip(slope, *STEEPNESS)
@@ -126,14 +130,21 @@ class Wall:
 
     def label(self, points: Float[np.ndarray, "n 3"]) -> Int[np.ndarray, " n"]:
         """The surface that bounds the wall at each point."""
-        kinds = [Boundary.EPICARDIUM, Boundary.BASE, Boundary.LV_ENDOCARDIUM, Boundary.RV_ENDOCARDIUM]
+        kinds = [
+            Boundary.EPICARDIUM,
+            Boundary.BASE,
+            Boundary.LV_ENDOCARDIUM,
+            Boundary.RV_ENDOCARDIUM,
+        ]
         sides = self._sides(points)
         sides[1] = np.where(sides[1] > -self.rim, np.maximum(sides[1], sides[0] + TIE), sides[1])
         return np.array(kinds, np.int8)[sides.argmax(axis=0)]
 
     def surface(self) -> Surface:
         """The closed surface of the wall, as fine as the grid."""
-        return self._field(np.maximum.reduce([self.outer.values, self.base.values, *self._cavities])).surface()
+        return self._field(
+            np.maximum.reduce([self.outer.values, self.base.values, *self._cavities])
+        ).surface()
 
     def cavity(self, kind: Boundary) -> Surface:
         """The blood of one ventricle, closed at its valves."""

@@ -41,11 +41,12 @@ def align_slices(guide: GuidePoints) -> GuidePoints:
 
 
 def _remark(moves, before, after):
-    size = np.linalg.norm(moves, axis=1)
+    size, crossings = np.linalg.norm(moves, axis=1), len(before)
+    before, after = (np.sqrt((gaps**2).mean()) for gaps in (before, after))
     return (
         f"{len(size)} slices aligned within their planes by up to {size.max():.1f} mm "
-        f"({np.sqrt((size**2).mean()):.1f} mm rms); their {len(before)} crossings now miss each "
-        f"other by {np.sqrt((after**2).mean()):.1f} mm rms, {np.sqrt((before**2).mean()):.1f} before"
+        f"({np.sqrt((size**2).mean()):.1f} mm rms); their {crossings} crossings now miss each "
+        f"other by {after:.1f} mm rms, {before:.1f} before"
     )
 
 
@@ -54,7 +55,9 @@ def _solve_robustly(system, gaps):
     prior = (CONTOUR_NOISE / BREATH_HOLD_SHIFT) ** 2 * np.eye(system.shape[1])
     weight = np.ones(len(gaps))
     for _ in range(ROUNDS):
-        shifts = np.linalg.solve(system.T @ (weight[:, None] * system) + prior, system.T @ (weight * gaps))
+        shifts = np.linalg.solve(
+            system.T @ (weight[:, None] * system) + prior, system.T @ (weight * gaps)
+        )
         weight = 1 / np.maximum(1, np.abs(gaps - system @ shifts) / CONTOUR_NOISE)
     return shifts
 

@@ -80,6 +80,8 @@ def _ellipse(points):
     first, second, normal = np.linalg.svd(points - centre)[2]
     angle = np.arctan2((points - centre) @ second, (points - centre) @ first)
     waves = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle)], axis=1)
-    terms = np.linalg.solve(waves.T @ waves + PULL_TO_CIRCLE * np.eye(3), waves.T @ (points - centre))
+    terms = np.linalg.solve(
+        waves.T @ waves + PULL_TO_CIRCLE * np.eye(3), waves.T @ (points - centre)
+    )
     around = np.concatenate([np.ones_like(_angles()), np.cos(_angles()), np.sin(_angles())], axis=1)
     return centre + around @ terms, normal

@@ -35,7 +35,9 @@ def outward_normals(
                 points = guide.points[here[piece]]
                 indices.append(here[piece])
                 normals.append(side * _normals(points, guide.planes[number].normal, centre))
-    return np.concatenate([np.zeros(0, int), *indices]), np.concatenate([np.zeros((0, 3)), *normals])
+    return np.concatenate([np.zeros(0, int), *indices]), np.concatenate(
+        [np.zeros((0, 3)), *normals]
+    )
 
 
 def _pieces(points):

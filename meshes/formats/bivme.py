@@ -125,7 +125,10 @@ def _guide(path, columns, remarks):
         raise InputError(f"{path.name}: no contour type is known; expected {', '.join(KINDS)}")
     if not known.all():
         others = ", ".join(sorted(set(kind[~known].tolist())))
-        remarks = (*remarks, f"{int((~known).sum())} points left out (unknown or weight 0): {others}")
+        remarks = (
+            *remarks,
+            f"{int((~known).sum())} points left out (unknown or weight 0): {others}",
+        )
     points, slices = points[known], slices[known]
     information = path.with_name(SLICE_INFORMATION)
     listed = read_planes(information) if information.exists() else {}
