@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
+
 from twin.meshes.build import build_heart
 from twin.meshes.check import check
 from twin.meshes.distance import SurfaceSolid
@@ -16,6 +18,7 @@ from twin.meshes.lattice import mesh_solid
 from twin.meshes.progress import Progress
 from twin.meshes.repair import repair
 from twin.meshes.surface import Surface
+from twin.meshes.triple import join_walls
 from twin.meshes.units import doubt_axes
 from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
 
@@ -40,10 +43,8 @@ def mesh_within(
 ) -> Volume:
     """Tetrahedra within a closed surface, under the surface's labels where it has them all."""
     spacing = spacing or SPACING
-    labels = surface.labels
-    if labels is not None and not set(Boundary) - {Boundary.RV_ENDOCARDIUM} <= set(labels):
-        surface = replace(surface, labels=None)
     with _computed("a mesh of what it encloses"):
+        surface = _joined(surface)
         volume = mesh_solid(SurfaceSolid(surface), spacing=spacing, progress=progress)
         if not volume.boundary.any():
             volume = _unlabelled(volume)
@@ -55,6 +56,28 @@ def mesh_within(
         provenance={**origin, **volume.provenance},
         remarks=(*surface.remarks, *remarks),
     )
+
+
+def _joined(surface: Surface) -> Surface:
+    """Walls that are named but for the base, put together; other incomplete labels left out."""
+    labels = surface.labels
+    if labels is None or {Boundary.EPICARDIUM, Boundary.LV_ENDOCARDIUM, Boundary.BASE} <= {*labels}:
+        return surface
+    walls = {kind: _part(surface, labels == kind) for kind in Boundary if (labels == kind).any()}
+    named = {*labels} <= {*Boundary} - {Boundary.BASE}
+    if not named or Boundary.EPICARDIUM not in walls or Boundary.LV_ENDOCARDIUM not in walls:
+        return replace(surface, labels=None)
+    joined = join_walls(
+        walls[Boundary.EPICARDIUM],
+        walls[Boundary.LV_ENDOCARDIUM],
+        walls.get(Boundary.RV_ENDOCARDIUM),
+    )
+    return replace(joined, remarks=tuple(dict.fromkeys((*surface.remarks, *joined.remarks))))
+
+
+def _part(surface: Surface, chosen: np.ndarray) -> Surface:
+    nodes, corners = np.unique(surface.triangles[chosen], return_inverse=True)
+    return Surface(surface.points[nodes], corners.reshape(-1, 3))
 
 
 def _unlabelled(volume: Volume) -> Volume:
