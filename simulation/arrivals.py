@@ -3,14 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from twin.native import kernels
 from twin.simulation import arrivals_reference
-from twin.simulation.front import Rings
+from twin.simulation.front import AnyArray, Rings
 
 ABSENT = 1e6
-"""Squared travel time along an edge that does not exist, ms2: it meets the others at right angles."""
+"""Squared travel time along an edge that does not exist, ms2: too long for obtuse angles."""
 
 if kernels is not None:
     for _name, _handler in kernels.handlers.items():
@@ -18,26 +18,26 @@ if kernels is not None:
 
 
 def edge_lengths(
-    spans: Float[Array, "3 elements 3"],
-    absent: Bool[Array, "elements 6"] | None,
+    spans: Float[AnyArray, "3 elements 3"],
+    absent: Bool[AnyArray, "elements 6"] | None,
     speeds: Float[Array, "elements 3"],
     blocked: Bool[Array, " elements"],
 ) -> Float[Array, "elements 6"]:
     """Squared travel time along every edge, ms2: e' D^-1 e with D = sum of speed^2 axis axis'.
 
-    `speeds` are mm/ms along each element's axes; no front crosses a blocked element. `spans` and
-    `absent` are a `Front`'s.
+    `speeds` are mm/ms along each element's axes. A blocked element's edges take for ever (or are
+    NaN, where they run along an axis), which no front crosses. `spans` and `absent` are a `Front`'s.
     """
-    slowness = jnp.where(blocked[:, None], 1.0, speeds) ** -2
+    slowness = jnp.where(blocked[:, None], jnp.inf, jnp.where(blocked[:, None], 1, speeds) ** -2)
     b, c, d = (spans[..., corner] for corner in range(3))
     lengths = jnp.zeros((len(speeds), 6), spans.dtype)
-    # Column by column: XLA makes ten times slower loops of a stacked or contracted form.
+    # Column by column: XLA makes several times slower loops of a stacked or contracted form.
     for column, edge in enumerate((b, c, d, c - b, d - b, d - c)):
         square = sum(edge[axis] ** 2 * slowness[:, axis] for axis in range(3))
+        if absent is not None:
+            square = jnp.where(absent[:, column], ABSENT, square)
         lengths = lengths.at[:, column].set(square)
-    if absent is not None:
-        lengths = jnp.where(absent, ABSENT, lengths)
-    return jnp.where(blocked[:, None], jnp.inf, lengths)
+    return lengths
 
 
 @jax.custom_vjp

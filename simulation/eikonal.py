@@ -12,7 +12,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.simulation.activation import Activation, Reached
 from twin.simulation.arrivals import arrival_times, edge_lengths
-from twin.simulation.front import Front, Rings, conducting_nodes
+from twin.simulation.front import AnyArray, Front, Rings, conducting_nodes
 from twin.simulation.sources import Ways, beginnings, trace_ways
 from twin.simulation.tissue import Tissue
 
@@ -21,12 +21,12 @@ class Problem(NamedTuple):
     """A heart and its sources, ready for `activation_times` under jit, vmap and grad."""
 
     rings: Rings
-    spans: Float[Array, "3 elements 3"]
-    absent: Bool[Array, "elements 6"] | None
-    node_number: Int[Array, " points"]
-    element_order: Int[Array, " elements"]
+    spans: Float[AnyArray, "3 elements 3"]
+    absent: Bool[AnyArray, "elements 6"] | None
+    node_number: Int[AnyArray, " points"]
+    element_order: Int[AnyArray, " elements"]
     ways: Ways
-    places: Float[Array, "sources 3"]
+    places: Float[AnyArray, "sources 3"]
 
 
 def activation(
@@ -74,7 +74,7 @@ def activation_times(
     any of them runs the scenarios side by side. `places` may move within the elements they were
     posed in; nothing is checked here.
     """
-    places = problem.places if places is None else places
+    places = jnp.asarray(problem.places) if places is None else places
     speeds, blocked = speeds[problem.element_order], blocked[problem.element_order]
     nodes = len(problem.node_number)
     begin = beginnings(problem.ways, nodes, places, times, speeds, blocked)
@@ -158,7 +158,7 @@ def _check_conducting(front: Front, tissue: Tissue, problem: Problem) -> None:
     blocked = tissue.blocked[front.element_order]
     if not blocked.any():
         return
-    alive = conducting_nodes(front.rings.corners, ~blocked, len(front.points))
+    alive = conducting_nodes(np.asarray(front.rings.corners), ~blocked, len(front.points))
     ways = problem.ways
     for source, node in enumerate(ways.at_node):
         first = np.argmax(ways.source[ways.way] == source)
@@ -179,6 +179,6 @@ def _explain(front: Front, tissue: Tissue, times: np.ndarray) -> Int[np.ndarray,
     reached = np.where(np.isfinite(times), Reached.YES, Reached.CUT_OFF).astype(np.int8)
     if tissue.blocked.any():
         conducting = ~tissue.blocked[front.element_order]
-        alive = conducting_nodes(front.rings.corners, conducting, len(times))
+        alive = conducting_nodes(np.asarray(front.rings.corners), conducting, len(times))
         reached[~alive[front.node_number]] = Reached.BLOCKED
     return reached

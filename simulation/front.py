@@ -17,16 +17,20 @@ EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 """The corners of an element that each of its six edges joins."""
 
 
+AnyArray = Array | np.ndarray
+"""Of NumPy until it is passed to a compiled function."""
+
+
 class Rings(NamedTuple):
     """What meets at each node, as the kernels read it (twin/native/eikonal_ring.h)."""
 
-    start: Int[Array, " points+1"]
-    slots: Int[Array, " words"]
-    places: Int[Array, " bytes"]
-    neighbour_start: Int[Array, " points+1"]
-    neighbours: Int[Array, " pairs"]
-    mirror: Int[Array, " pairs"]
-    corners: Int[Array, "elements 4"]
+    start: Int[AnyArray, " points+1"]
+    slots: Int[AnyArray, " words"]
+    places: Int[AnyArray, " bytes"]
+    neighbour_start: Int[AnyArray, " points+1"]
+    neighbours: Int[AnyArray, " pairs"]
+    mirror: Int[AnyArray, " pairs"]
+    corners: Int[AnyArray, "elements 4"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ class Front:
     @cached_property
     def parts(self) -> Int[np.ndarray, " points"]:
         """A number for each node, the same wherever elements connect."""
-        return connected_parts(self.rings.corners, len(self.points))
+        return connected_parts(np.asarray(self.rings.corners), len(self.points))
 
     @property
     def edge_length(self) -> float:

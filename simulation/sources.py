@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from twin.meshes.errors import InputError
 from twin.native import kernels
-from twin.simulation.front import Front
+from twin.simulation.front import AnyArray, Front
 
 RADIUS = 2.0
 """Times within this many mm of a source are those along straight ways from it ..."""
@@ -25,14 +25,14 @@ class Ways(NamedTuple):
     source -1 and element -1. Where a source is a node, `at_node` is its number, else -1.
     """
 
-    source: Int[Array, " ways"]
-    node: Int[Array, " ways"]
-    targets: Float[Array, "ways 3"]
-    way: Int[Array, " pieces"]
-    elements: Int[Array, " pieces"]
-    axes: Float[Array, "pieces 3 3"]
-    planes: Float[Array, "pieces 4"]
-    at_node: Int[Array, " sources"]
+    source: Int[AnyArray, " ways"]
+    node: Int[AnyArray, " ways"]
+    targets: Float[AnyArray, "ways 3"]
+    way: Int[AnyArray, " pieces"]
+    elements: Int[AnyArray, " pieces"]
+    axes: Float[AnyArray, "pieces 3 3"]
+    planes: Float[AnyArray, "pieces 4"]
+    at_node: Int[AnyArray, " sources"]
 
 
 def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray) -> Ways:

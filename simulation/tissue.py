@@ -60,7 +60,9 @@ class Tissue:
     ) -> "Tissue":
         """The same speeds everywhere, but for a fast endocardium where one is given."""
         elements = len(heart.tetrahedra)
-        speeds = np.broadcast_to(np.array([fibre, sheet, normal], heart.points.dtype), (elements, 3))
+        speeds = np.broadcast_to(
+            np.array([fibre, sheet, normal], heart.points.dtype), (elements, 3)
+        )
         tissue = Tissue(speeds, np.zeros(elements, bool))
         return tissue if endocardium is None else tissue.line(heart, endocardium)
 

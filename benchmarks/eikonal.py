@@ -1,0 +1,258 @@
+"""The eikonal engine: how fast, how accurate, how exact its gradient; fim-python beside it."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from twin.benchmarks.boxes import box_heart
+from twin.benchmarks.figure import Figure, at_least, at_most, report
+from twin.meshes.heart import Boundary, Heart
+from twin.simulation.eikonal import Problem, activation_times, locate_sources, pose
+from twin.simulation.front import Front
+from twin.simulation.tissue import FastEndocardium, Tissue
+
+SPEEDS = (0.6, 0.25, 0.25)
+SOURCE = np.array([1.0, 1.0, 1.0])
+BATCH = 16
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    box = Case.box(0.7 if quick else 0.1225)
+    yield from _single(box)
+    yield from _batched(box)
+    yield from _gradient(box)
+    yield from _against_fim_python(box)
+    yield from _large(0.3 if quick else 0.0765)
+    yield from _heart(20_000 if quick else 60_000)
+    yield _order()
+    yield from _gradient_exactness()
+
+
+class Case:
+    """A heart, its tissue and its sources, with everything on the device."""
+
+    def __init__(self, heart: Heart, tissue: Tissue, sources: np.ndarray) -> None:
+        self.heart = heart
+        started = time.perf_counter()
+        self.front = Front.of_heart(heart)
+        self.preparation = time.perf_counter() - started
+        self.problem: Problem = jax.device_put(pose(self.front, *locate_sources(heart, sources)))
+        self.speeds = jnp.asarray(tissue.speeds)
+        self.blocked = jnp.asarray(tissue.blocked)
+        self.times = jnp.zeros(len(sources), self.speeds.dtype)
+
+    @staticmethod
+    def box(spacing: float, kind=np.float32) -> "Case":
+        heart = box_heart(spacing, kind=kind)
+        source = np.argmin(np.linalg.norm(heart.points - SOURCE, axis=1))
+        return Case(heart, Tissue.healthy(heart, *SPEEDS), np.array([source]))
+
+    @property
+    def nodes(self) -> int:
+        return len(self.heart.points)
+
+    def solve(self) -> jax.Array:
+        return _solve(self.problem, self.speeds, self.blocked, self.times)
+
+    def exact(self) -> np.ndarray:
+        """From the one source through the box's one tensor."""
+        f = self.heart.fibres
+        axes = np.stack([f.fibre[0], f.sheet[0], f.normal[0]]).astype(float)
+        way = self.heart.points.astype(float) - np.asarray(self.problem.places[0], float)
+        return np.linalg.norm(way @ axes.T / SPEEDS, axis=1)
+
+    def varied(self) -> jax.Array:
+        """Speeds of as many scenarios as a batch holds, up to 20 % apart."""
+        factors = np.random.default_rng(0).uniform(0.9, 1.1, (BATCH, 1, 3))
+        return self.speeds * factors.astype(self.speeds.dtype)
+
+
+_solve = jax.jit(activation_times)
+_solve_batch = jax.jit(jax.vmap(activation_times, (None, 0, None, None)))
+
+
+@jax.jit
+def _sum_of_times(speeds, case, blocked, times):
+    solved = activation_times(case, speeds, blocked, times)
+    return jnp.where(jnp.isfinite(solved), solved, 0).sum()
+
+
+_gradient_of_sum = jax.jit(jax.value_and_grad(_sum_of_times))
+
+
+def seconds(*runs: Callable[[], object], repeats: int = 7) -> list[float]:
+    """Median wall time of each, run in turn so that all see the same machine."""
+    for run in runs:
+        jax.block_until_ready(run())
+    taken: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeats):
+        for run, times in zip(runs, taken, strict=True):
+            started = time.perf_counter()
+            jax.block_until_ready(run())
+            times.append(time.perf_counter() - started)
+    return [statistics.median(times) for times in taken]
+
+
+@contextmanager
+def threads(count: int):
+    os.environ["TWIN_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        del os.environ["TWIN_THREADS"]
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+
+
+def _single(case: Case) -> Iterator[Figure]:
+    with threads(1):
+        (alone,) = seconds(case.solve)
+    with threads(2):
+        (both,) = seconds(case.solve)
+    how = f"whole solve from speeds to times, box of {case.nodes:,} nodes, float32; {_machine()}"
+    yield at_least("mnodes_per_second_core", case.nodes / alone / 1e6, 0.9, "M/s", how)
+    yield at_least("mnodes_per_second_two_cores", case.nodes / both / 1e6, 1.4, "M/s", how)
+    yield at_most("setup_over_solve", case.preparation / both, 3, "x", how)
+
+
+def _batched(case: Case) -> Iterator[Figure]:
+    fields = case.varied()
+    together, alone = seconds(
+        lambda: _solve_batch(case.problem, fields, case.blocked, case.times),
+        case.solve,
+        repeats=3,
+    )
+    gain = BATCH * alone / together
+    how = f"{BATCH} speed fields in one call against one at a time; {_machine()}"
+    yield at_least("batch16_gain", gain, 1.5, "x", how)
+
+
+def _gradient(case: Case) -> Iterator[Figure]:
+    arguments = (case.speeds, case.problem, case.blocked, case.times)
+    both, forward = seconds(lambda: _gradient_of_sum(*arguments), lambda: _sum_of_times(*arguments))
+    how = f"sum of times by all {case.speeds.size:,} speeds, less the solve, over it; {_machine()}"
+    yield at_most("gradient_over_forward", both / forward - 1, 1.0, "x", how)
+
+
+def _against_fim_python(case: Case) -> Iterator[Figure]:
+    try:
+        from fimpy.solver import FIMPY
+    except ImportError:
+        how = "skipped: fim-python is not installed (pip install 'twin[peers]')"
+        yield Figure("speedup_fim_python", float("nan"), "x", ">= 400", False, how)
+        yield Figure("source_error_over_fim_python", float("nan"), "x", "<= 0.5", False, how)
+        return
+    f = case.heart.fibres
+    axes = np.stack([f.fibre, f.sheet, f.normal], axis=1)
+    tensors = np.einsum("eki,ekj,k->eij", axes, axes, np.square(SPEEDS))
+    peer = FIMPY.create_fim_solver(
+        case.heart.points, case.heart.tetrahedra, tensors, device="cpu", use_active_list=True
+    )
+    source = np.argmin(np.linalg.norm(case.heart.points - SOURCE, axis=1))
+    started = time.perf_counter()
+    theirs = peer.comp_fim(np.array([source]), np.zeros(1))
+    slow = time.perf_counter() - started
+    (fast,) = seconds(case.solve)
+    exact = case.exact()
+    errors = [
+        np.abs(np.asarray(t, float) - exact).mean() / exact.mean() for t in (case.solve(), theirs)
+    ]
+    how = f"CPU, active list, {case.nodes:,} nodes: {slow:.1f} s against {fast:.3f} s; {_machine()}"
+    yield at_least("speedup_fim_python", slow / fast, 400, "x", how)
+    how = f"mean error over mean time: {errors[0]:.4f} against {errors[1]:.4f}"
+    yield at_most("source_error_over_fim_python", errors[0] / errors[1], 0.5, "x", how)
+
+
+def _large(spacing: float) -> Iterator[Figure]:
+    case = Case.box(spacing)
+    _reset_peak()
+    before = _memory("VmRSS")
+    (taken,) = seconds(case.solve, repeats=3)
+    grown = max(0, _memory("VmHWM") - before)
+    how = f"{case.nodes:,} nodes, float32; {_machine()}"
+    yield at_most("seconds_960k", taken, 1.2, "s", how)
+    held = (case.front.nbytes + grown) / case.nodes
+    yield at_most("bytes_per_node_960k", held, 1200, "B", how + "; prepared mesh and solve")
+
+
+def _memory(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _reset_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _heart(nodes: int) -> Iterator[Figure]:
+    from twin.meshes.population import sample_heart
+
+    heart = sample_heart(0, nodes=nodes).astype(np.float32)
+    tissue = Tissue.healthy(heart, endocardium=FastEndocardium())
+    sources = _early_sites(heart)
+    case = Case(heart, tissue, sources)
+    fields = case.varied()
+    (taken,) = seconds(
+        lambda: _solve_batch(case.problem, fields, case.blocked, case.times), repeats=5
+    )
+    how = f"{BATCH} speed fields, {case.nodes:,} nodes, {len(sources)} sources; {_machine()}"
+    yield at_most("heart_60k_batched_ms", 1000 * taken / BATCH, 35, "ms", how)
+    last = float(np.max(case.solve()))
+    yield report("heart_total_activation", last, "ms", "healthy speeds, fast endocardium")
+
+
+def _early_sites(heart: Heart) -> np.ndarray:
+    """Nodes spread over the endocardium where it is activated first."""
+    low = heart.coordinates.apicobasal < 0.6
+    sites = []
+    for label, count in ((Boundary.LV_ENDOCARDIUM, 4), (Boundary.RV_ENDOCARDIUM, 3)):
+        nodes = heart.boundary_nodes(label)
+        nodes = nodes[low[nodes]]
+        angle = np.argsort(heart.coordinates.rotational[nodes])
+        sites += [nodes[angle[int((i + 0.5) * len(nodes) / count)]] for i in range(count)]
+    return np.array(sites)
+
+
+def _order() -> Figure:
+    """Convergence of the mean error to the exact times of a point source."""
+    errors = []
+    for spacing in (0.8, 0.4, 0.2):
+        case = Case.box(spacing)
+        exact = case.exact()
+        errors.append(np.abs(np.asarray(case.solve(), float) - exact).mean() / exact.mean())
+    how = "boxes of spacing 0.8, 0.4, 0.2 mm: errors " + ", ".join(f"{e:.4f}" for e in errors)
+    return at_least("order", float(np.log2(errors[0] / errors[-1]) / 2), 0.9, "", how)
+
+
+def _gradient_exactness() -> Iterator[Figure]:
+    """In double precision, against the identity and against central differences."""
+    with jax.enable_x64(True):
+        case = Case.box(0.6, np.float64)
+        speeds = case.speeds * np.random.default_rng(1).uniform(0.8, 1.2, case.speeds.shape)
+        rest = (case.problem, case.blocked, case.times)
+        value, by = _gradient_of_sum(speeds, *rest)
+        identity = abs(float((by * speeds).sum() + value) / float(value))
+        random, step, worst = np.random.default_rng(2), 1e-6, 0.0
+        for _ in range(1000):
+            way = random.normal(size=speeds.shape)
+            ahead, behind = (_sum_of_times(speeds + s * way, *rest) for s in (step, -step))
+            predicted, scale = float((by * way).sum()), float(jnp.linalg.norm(by))
+            worst = max(worst, abs(float(ahead - behind) / (2 * step) - predicted) / scale)
+    how = f"jittered box of {case.nodes:,} nodes, oblique uneven tensors, float64"
+    yield at_most("gradient_identity_error", identity, 1e-6, "", "sum dJ/dlog v = -J; " + how)
+    how = f"1,000 random directions, error over the gradient's norm; {how}"
+    yield at_most("gradient_fd_error", worst, 1e-5, "", how)
