@@ -90,7 +90,7 @@ def _inflated(surface, volume):
 def _coarser(points, triangles):
     nodes, number = np.unique(triangles, return_inverse=True)
     mesh = pyvista.PolyData.from_regular_faces(
-        points[nodes].astype(np.float64), number.reshape(-1, 3)
+        points[nodes].astype(np.float64), number.reshape(-1, 3).astype(int)
     )
     share = 1 - KEPT_TRIANGLES / len(triangles)
     if share > 0:

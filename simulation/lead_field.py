@@ -23,7 +23,7 @@ from twin.simulation.leads import CHEST, IN_TERMS_OF_I_AND_II, INDEPENDENT
 
 ELECTRODES = ("RA", "LA", "LL", *CHEST)
 
-VERSION = 1
+VERSION = 2
 """Of what is kept on disk; a change of method changes it."""
 
 
@@ -117,7 +117,7 @@ def anchors_on(
 ) -> Float[np.ndarray, "electrodes 3 3"]:
     """Three points round each electrode, on its triangle of the skin and off that one's edges."""
     corners = np.array([_nearest_triangle(skin, place) for place in places])
-    middle = 0.8 * places + 0.2 * corners.mean(axis=1)
+    middle = (places + corners.mean(axis=1)) / 2
     return middle[:, None] + 0.3 * (corners - corners.mean(axis=1, keepdims=True))
 
 
