@@ -38,13 +38,13 @@ def box_heart(spacing: float, fibre=(1.0, 0.6, 0.3), kind=np.float64, **mesh) ->
     along = along / np.linalg.norm(along, axis=1, keepdims=True)
     sheet = np.cross([0.0, 0.0, 1.0], along)
     sheet /= np.linalg.norm(sheet, axis=1, keepdims=True)
-    where = np.zeros((4, len(points)))
+    nowhere = np.zeros(len(points))
     heart = Heart(
         points=points,
         tetrahedra=tetrahedra,
         triangles=tetrahedra[:1, 1:],
         boundary=np.ones(1, np.int8),
-        coordinates=Coordinates(*where[:3], where[3].astype(np.int8)),
+        coordinates=Coordinates(nowhere, nowhere, nowhere, nowhere.astype(np.int8)),
         fibres=Fibres(along, sheet, np.cross(along, sheet)),
     )
     return heart.astype(kind)

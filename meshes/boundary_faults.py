@@ -116,8 +116,8 @@ def open_rims(triangles: np.ndarray, labels: np.ndarray) -> np.ndarray:
         if len(rim) == 0:
             continue
         nodes, ends = np.unique(rim, return_inverse=True)
-        curve_of_node = topology.label_components(*ends.reshape(-1, 2).T, len(nodes))
-        curve = curve_of_node[ends.reshape(-1, 2)[:, 0]]
+        one_end, other_end = ends.reshape(-1, 2).T
+        curve = topology.label_components(one_end, other_end, len(nodes))[one_end]
         elsewhere = facing != Boundary.BASE
         share = np.bincount(curve, elsewhere) / np.bincount(curve)
         found.append(rim[elsewhere & (share[curve] > 0.5)])

@@ -71,7 +71,7 @@ def _say_scale(mesh: Examination) -> str:
 
 _REMESH = "If it stays, mesh the heart's surface anew: `twin mesh import SURFACE --spacing 1.5`."
 
-FAULTS = (
+FAULTS: tuple[Fault, ...] = (
     Fault(
         "empty mesh",
         "mesh",
