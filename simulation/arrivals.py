@@ -26,7 +26,7 @@ def edge_lengths(
     """Squared travel time along every edge, ms2: e' D^-1 e with D = sum of speed^2 axis axis'.
 
     `speeds` are mm/ms along each element's axes. A blocked element's edges take for ever (or are
-    NaN, where they run along an axis), which no front crosses. `spans` and `absent` are a `Front`'s.
+    NaN, where they run along an axis), which no front crosses. `spans`, `absent`: see `Front`.
     """
     slowness = jnp.where(blocked[:, None], jnp.inf, jnp.where(blocked[:, None], 1, speeds) ** -2)
     b, c, d = (spans[..., corner] for corner in range(3))
