@@ -18,11 +18,13 @@ from twin.benchmarks.honest_files import Honest, small_heart, write_honest
 from twin.benchmarks.mutations import mutate
 from twin.meshes import quarantine
 from twin.meshes.check import check
+from twin.meshes.cine.slices import GuidePoints
 from twin.meshes.errors import InputError
 from twin.meshes.formats import read_heart, read_surface, read_volume, write_heart
 from twin.meshes.formats.making import complete
 from twin.meshes.heart import Heart
 from twin.meshes.progress import silent
+from twin.meshes.segmentation import Stack
 from twin.meshes.surface import Surface
 from twin.meshes.volume import Volume
 
@@ -118,7 +120,7 @@ def damage(case: Honest, place: Path, random: np.random.Generator, build: bool =
     return Outcome(case.name, mutation, ending, seconds, unclean)
 
 
-def judge(result: Heart | Volume | Surface) -> tuple[str, str]:
+def judge(result: Heart | Volume | Surface | GuidePoints | Stack) -> tuple[str, str]:
     """What came of it, and why that is not acceptable, if so."""
     match result:
         case Heart():
@@ -131,6 +133,10 @@ def judge(result: Heart | Volume | Surface) -> tuple[str, str]:
             finite = bool(np.isfinite(result.points).all())
             inside = result.triangles.min() >= 0 and result.triangles.max() < len(result.points)
             return "surface", "" if finite and inside else "a surface that is not sound"
+        case GuidePoints(points=points):
+            return "guide points", "" if np.isfinite(points).all() else "points that are not finite"
+        case Stack():
+            return "label map", ""
 
 
 def round_trips() -> dict[str, bool]:

@@ -6,12 +6,18 @@ from functools import cache, partial
 from pathlib import Path
 
 import meshio
+import nibabel
 import numpy as np
 import pyvista
 
 from twin.benchmarks.ellipsoid import TruncatedEllipsoid
+from twin.meshes.cine.slices import GuidePoints
 from twin.meshes.formats import read_heart, read_surface, read_volume, write_heart
+from twin.meshes.formats.bivme import read_guidepoints
+from twin.meshes.formats.nifti import read_stack
+from twin.meshes.formats.registry import find_format
 from twin.meshes.heart import Boundary, Coordinates, Fibres, Heart
+from twin.meshes.segmentation import Stack
 
 OXFORD_ELECTRODES = np.linspace([10.0, -10.0, 5.0], [12.0, -8.0, -5.0], 10)
 LI_SCAR = np.arange(1, 40)
@@ -74,6 +80,8 @@ def write_honest(folder: Path) -> list[Honest]:
         add(f"own {ending}", f"heart.{ending}", lambda path: write_heart(heart, path), read_surface)
     add("CARP", "heart.pts", lambda path: write_heart(heart, path), read_volume)
     add("CARP binary", "heart.belem", lambda path: write_binary_carp(heart, path), read_volume)
+    add("guide points", "GPFile_000.txt", write_guide_points, read_guides)
+    add("label map", "labels.nii.gz", write_label_map, read_labels)
     for name, file, writer in VOLUMES:
         add(name, file, partial(writer, heart), read_volume)
     for name, file, writer in SURFACES:
@@ -194,6 +202,40 @@ def write_ecgsim(heart: Heart, path: Path) -> None:
     faces = np.asarray(surface.regular_faces) + 1
     lines += [f"{i} {a} {b} {c}" for i, (a, b, c) in enumerate(faces, start=1)]
     path.write_text("\n".join(lines) + "\n")
+
+
+def read_guides(path: Path) -> GuidePoints:
+    """The points alone: the wall that is laid through them takes seconds."""
+    find_format(path)
+    return read_guidepoints(path)
+
+
+def read_labels(path: Path) -> Stack:
+    find_format(path)
+    return read_stack(path)
+
+
+def write_guide_points(path: Path) -> None:
+    """A ring of the left endocardium in each of three slices, and where the slices lie."""
+    rows, slices = ["x\ty\tz\tcontour type\tframeID\tweight\ttime frame"], []
+    for number in (1, 2, 3):
+        for angle in np.linspace(0, 2 * np.pi, 20, endpoint=False):
+            x, y = 30 * np.cos(angle), 30 * np.sin(angle)
+            rows.append(f"{x:.5f}\t{y:.5f}\t{8 * number}\tSAX_LV_ENDOCARDIAL\t{number}\t1.0\t0")
+        slices.append(
+            f"a.dcm\tsliceID: \t{number}\tImagePositionPatient\t0\t0\t{8 * number}\t"
+            "ImageOrientationPatient\t1\t0\t0\t0\t1\t0\tPixelSpacing\t1.4\t1.4"
+        )
+    path.write_text("\n".join(rows) + "\n")
+    path.with_name("SliceInfoFile.txt").write_text("\n".join(slices) + "\n")
+
+
+def write_label_map(path: Path) -> None:
+    """A ring of muscle around a cavity, in eight slices."""
+    x, y, _ = np.meshgrid(np.arange(40) - 20, np.arange(40) - 20, np.arange(8), indexing="ij")
+    radius = np.hypot(x, y)
+    labels = np.where(radius < 10, 1, np.where(radius < 15, 2, 0)).astype(np.int16)
+    nibabel.Nifti1Image(labels, np.diag([2.0, 2.0, 8.0, 1.0])).to_filename(path)
 
 
 INLINE_XDMF = """<Xdmf Version="3.0"><Domain><Grid Name="heart" GridType="Uniform">

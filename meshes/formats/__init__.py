@@ -148,7 +148,10 @@ def _parsed(form: Format, path: Path, **options) -> Grid:
 
 def _make(form: Format, path: Path, **options) -> Volume:
     _check_options(form, {name: None for name in options if name not in COMMON_OPTIONS})
-    return find_function(form.make)(path, **options)
+    try:
+        return find_function(form.make)(path, **options)
+    except (ArithmeticError, LookupError, OSError, ValueError) as error:
+        raise InputError(f"it cannot be understood ({type(error).__name__}: {error})") from error
 
 
 def _check_options(form: Format, options: Mapping[str, object]) -> None:

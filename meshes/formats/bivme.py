@@ -99,7 +99,7 @@ def _columns(path):
 def _one_frame(path, columns, frame):
     """The lines of one frame. A file that is named by its frame holds that one alone, whatever
     biv-me wrote into the column."""
-    times = _numbers(path, columns[:, 6], "time frame").astype(int)
+    times = _whole_numbers(path, columns[:, 6], "time frame")
     frames, counts = np.unique(times, return_counts=True)
     if named := GUIDE_POINTS.fullmatch(path.name):
         frames = np.array([int(named[1])])
@@ -118,7 +118,7 @@ def _one_frame(path, columns, frame):
 def _guide(path, columns, remarks):
     points = _numbers(path, columns[:, :3], "coordinate")
     weight = _numbers(path, columns[:, 5], "weight")
-    slices = _numbers(path, columns[:, 4], "slice").astype(int)
+    slices = _whole_numbers(path, columns[:, 4], "slice")
     kind = np.array([re.sub("^(SAX|LAX)_", "", name) for name in columns[:, 3].tolist()])
     known = np.isin(kind, KINDS) & (weight > 0)
     if not known.any():
@@ -147,7 +147,7 @@ def read_planes(path: str | Path) -> dict[int, Plane]:
             name = int(words[words.index("sliceID:") + 1])
             start = words.index("ImageOrientationPatient") + 1
             row, column = np.array(words[start : start + 6], float).reshape(2, 3)
-        except ValueError:
+        except (ValueError, IndexError):
             raise InputError(
                 f"{path.name}: line {number} does not give sliceID: and the six numbers of "
                 "ImageOrientationPatient"
@@ -174,3 +174,10 @@ def _numbers(path, words, what):
     if not np.isfinite(numbers).all():
         raise InputError(f"{path.name}: a {what} is not finite")
     return numbers
+
+
+def _whole_numbers(path, words, what):
+    numbers = _numbers(path, words, what)
+    if (np.abs(numbers) > np.iinfo(np.int32).max).any():
+        raise InputError(f"{path.name}: a {what} is beyond all counting")
+    return numbers.astype(int)
