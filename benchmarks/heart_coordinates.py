@@ -22,7 +22,7 @@ ORDER = 0.8
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    yield from _ellipsoid(layers=4 if quick else 7)
+    yield from _ellipsoid(layers=6 if quick else 7)
     yield from _own_mesh(spacing=3.0 if quick else 1.5)
     yield from _convergence((2, 4) if quick else (2, 4, 8))
     yield from _speed(nodes=40_000 if quick else 100_000)

@@ -27,8 +27,8 @@ BASE_TILT = np.cos(np.radians(45))
 _REACH = 12
 """How many voxels a cavity's wall is at most from its core; an eightieth of the heart each."""
 
-_VALVE = 0.3
-"""Least length of the rim of a valve, relative to the heart's extent."""
+_VALVE = 0.1
+"""Least width of a valve, relative to the heart's extent."""
 
 _OTHER_CAVITY = 0.05
 """A cavity smaller than this part of the largest is a groove or a pit."""
@@ -134,25 +134,25 @@ def _refuse_holes(
                 f"{cavity.name}: the cavity is closed, so that nothing tells the base from the "
                 "apex; open it at the valves"
             )
-        opening, around = _openings(points, edges)
-        if len(around) > 2 or (around < _VALVE * extent).any():
-            centre = points[edges[opening == around.argmin(), 0]].mean(axis=0)
-            place = ", ".join(f"{x:.0f}" for x in centre)
+        centres, widths = _openings(points, edges)
+        if len(widths) > 2 or (widths < _VALVE * extent).any():
+            place = ", ".join(f"{x:.0f}" for x in centres[widths.argmin()])
             raise InputError(
-                f"{cavity.name}: the endocardium is open to the outside in {len(around)} places; "
-                f"the smallest, at ({place}) mm, is {around.min():.0f} mm around. Expected one or "
+                f"{cavity.name}: the endocardium is open to the outside in {len(widths)} places; "
+                f"the smallest, at ({place}) mm, is {widths.min():.0f} mm wide. Expected one or "
                 f"two valves of over {_VALVE * extent:.0f} mm: close the hole in the wall"
             )
 
 
 def _openings(points: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which opening each rim edge is on, and how long the rim of each opening is, mm."""
+    """Centre and mean width, mm, of each opening that the rim edges go around."""
     graph = sparse.coo_array((np.ones(len(edges), bool), edges.T), shape=2 * (len(points),))
     parts = csgraph.connected_components(graph, directed=False)[1][edges[:, 0]]
-    opening = np.unique(parts, return_inverse=True)[1]
-    return opening, np.bincount(
-        opening, np.linalg.norm(np.diff(points[edges], axis=1)[:, 0], axis=1)
-    )
+    rims = [points[edges[parts == part, 0]] for part in np.unique(parts)]
+    centres = np.array([rim.mean(axis=0) for rim in rims]).reshape(-1, 3)
+    pairs = zip(rims, centres, strict=True)
+    widths = [2 * np.linalg.norm(rim - centre, axis=1).mean() for rim, centre in pairs]
+    return centres, np.array(widths)
 
 
 def _leftness(
