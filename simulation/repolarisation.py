@@ -1,0 +1,124 @@
+"""How long each part of the heart stays depolarised."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from twin.meshes.errors import InputError
+from twin.meshes.heart import Heart
+from twin.meshes.laplace import LinearElements
+
+
+@dataclass(frozen=True)
+class DurationGradients:
+    """Action potential durations (APD90) as a mean and four differences, all in ms.
+
+    apicobasal: base minus apex.
+    transmural: endocardium minus epicardium, in both ventricles.
+    interventricular: left ventricle minus right.
+    anteroposterior: the most anterior node of the heart minus the most posterior.
+
+    Measured in healthy people (Ramanathan et al., PNAS 103:6309, 2006, imaged from the body
+    surface): base 42 ms over apex in the left ventricle, left 32 ms over right. Across the wall of
+    intact hearts the repolarisation differs by less than 5 ms (Opthof et al., Heart Rhythm 4:341,
+    2007, dog), so the duration falls outwards by little more than the activation takes. All four
+    are needed for T waves of clinical size in all leads (simulated in "Effects of action potential
+    duration gradients on T wave", J Electrocardiol, 2016). The defaults are of that order.
+    """
+
+    mean: float = 270.0
+    apicobasal: float = 30.0
+    transmural: float = 20.0
+    interventricular: float = 20.0
+    anteroposterior: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not np.isfinite(value):
+                raise InputError(f"gradients of duration: {name} is {value}, expected ms")
+
+    def durations(self, heart: Heart) -> Float[np.ndarray, " points"]:
+        """APD90 of each node, ms, before neighbours have evened it out."""
+        c = heart.coordinates
+        depth = heart.points[:, 1]
+        backward = (depth - depth.min()) / np.ptp(depth)
+        parts = (
+            (self.apicobasal, c.apicobasal),
+            (-self.transmural, c.transmural),
+            (-self.interventricular, c.ventricle),
+            (-self.anteroposterior, backward),
+        )
+        volumes = _node_volumes(heart)
+        deviation = sum(size * place for size, place in parts)
+        return self.mean + deviation - np.average(deviation, weights=volumes)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class ElectrotonicCoupling:
+    """Evens out differences between neighbours over `length` mm.
+
+    Solves u - length^2 div grad u = given values, no flux through the boundary: the steady state of
+    cells that their neighbours pull with a space constant `length`. The mean over the volume stays.
+    """
+
+    edges: Int[Array, "edges 2"]
+    strengths: Float[Array, " edges"]
+    volumes: Float[Array, " points"]
+
+    @staticmethod
+    def of(heart: Heart, length: float = 3.0) -> "ElectrotonicCoupling":
+        """For a heart; `length` in mm, 2 to 5 in ventricles."""
+        if not 0 <= length <= 50:
+            raise InputError(f"electrotonic length: {length} mm, expected 0 to 50, such as 3")
+        stiffness = LinearElements(heart.points, heart.tetrahedra).stiffness().tocoo()
+        upper = stiffness.row < stiffness.col
+        edges = np.stack([stiffness.row[upper], stiffness.col[upper]], axis=1)
+        strengths = -(length**2) * stiffness.data[upper]
+        kind = heart.points.dtype
+        return ElectrotonicCoupling(
+            jnp.asarray(edges),
+            jnp.asarray(strengths, kind),
+            jnp.asarray(_node_volumes(heart), kind),
+        )
+
+    def durations(
+        self, arrival_times: Float[Array, " points"], durations: Float[Array, " points"]
+    ) -> Float[Array, " points"]:
+        """Durations that make the times of repolarisation, arrival + duration, smooth.
+
+        Nodes that no front reaches are left as they are and pull nobody. Differentiable.
+        """
+        reached = jnp.isfinite(arrival_times)
+        arrived = jnp.where(reached, arrival_times, 0.0)
+        smooth = self.smooth(arrived + durations, reached)
+        return jnp.where(reached, smooth - arrived, durations)
+
+    def smooth(self, values: Float[Array, " points"], coupled=True) -> Float[Array, " points"]:
+        """Evened-out values; nodes that are not `coupled` keep theirs."""
+        one, other = self.edges.T
+        coupled = jnp.broadcast_to(coupled, values.shape)
+        strengths = jnp.where(coupled[one] & coupled[other], self.strengths, 0.0)
+
+        # Divided by the square root of the volumes on both sides: symmetric and well scaled.
+        root = jnp.sqrt(self.volumes)
+
+        def apply(scaled):
+            u = scaled / root
+            flow = strengths * (u[one] - u[other])
+            out = jnp.zeros_like(u).at[one].add(flow).at[other].add(-flow)
+            return scaled + out / root
+
+        solved, _ = jax.scipy.sparse.linalg.cg(
+            apply, root * values, x0=root * values, tol=1e-5, maxiter=500
+        )
+        return solved / root
+
+
+def _node_volumes(heart: Heart) -> Float[np.ndarray, " points"]:
+    """A quarter of the volume of the tetrahedra around each node, mm3."""
+    quarters = np.repeat(heart.element_volumes / 4, 4)
+    return np.bincount(heart.tetrahedra.ravel(), quarters, len(heart.points))
