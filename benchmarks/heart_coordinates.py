@@ -46,8 +46,8 @@ def fibre_error(shape: TruncatedEllipsoid, volume: Volume, found: Fibres) -> np.
 
 
 def _solve(volume: Volume) -> tuple[Coordinates, Fibres]:
-    mesh = (volume.points, volume.tetrahedra, volume.triangles, volume.boundary)
-    coordinates = compute_coordinates(*mesh)
+    mesh = (volume.points, volume.tetrahedra)
+    coordinates = compute_coordinates(*mesh, volume.triangles, volume.boundary)
     return coordinates, rule_based_fibres(*mesh, coordinates)
 
 

@@ -28,7 +28,7 @@ def build_heart(
     progress("coordinates", 0.1)
     coordinates = compute_coordinates(points, tetrahedra, triangles, boundary)
     progress("fibres", 0.85)
-    ruled = rule_based_fibres(points, tetrahedra, triangles, boundary, coordinates, rule)
+    ruled = rule_based_fibres(points, tetrahedra, coordinates, rule)
     given = _given(volume, "fibre", tetrahedra)
     fibres = ruled if given is None else _adopted(volume, tetrahedra, given, ruled)
     progress("fibres", 1.0)

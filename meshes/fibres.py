@@ -40,8 +40,6 @@ STANDARD_RULE = FibreRule()
 def rule_based_fibres(
     points: Float[np.ndarray, "points 3"],
     tetrahedra: Int[np.ndarray, "tets 4"],
-    triangles: Int[np.ndarray, "faces 3"],
-    boundary: Int[np.ndarray, " faces"],
     coordinates: Coordinates,
     rule: FibreRule = STANDARD_RULE,
 ) -> Fibres:
