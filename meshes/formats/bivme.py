@@ -21,6 +21,8 @@ SLICE_INFORMATION = "SliceInfoFile.txt"
 GUIDE_POINTS = re.compile(r"GPFile_?(\d+)\.txt", re.IGNORECASE)
 LONGEST_FILE = 50_000_000
 LONGEST_WORD = 50
+LARGEST_NUMBER = 1_000_000
+BELIEVABLE_WEIGHTS = (0.001, 1000.0)
 
 
 def make(
@@ -133,7 +135,8 @@ def _guide(path, columns, remarks):
     information = path.with_name(SLICE_INFORMATION)
     listed = read_planes(information) if information.exists() else {}
     planes = complete_planes(points, slices, listed)
-    return GuidePoints(points, kind[known], slices, weight[known], planes, remarks)
+    believed = np.clip(weight[known], *BELIEVABLE_WEIGHTS)
+    return GuidePoints(points, kind[known], slices, believed, planes, remarks)
 
 
 def read_planes(path: str | Path) -> dict[int, Plane]:
@@ -171,8 +174,8 @@ def _numbers(path, words, what):
         numbers = words.astype(float)
     except ValueError as error:
         raise InputError(f"{path.name}: {error}, expected a {what}") from None
-    if not np.isfinite(numbers).all():
-        raise InputError(f"{path.name}: a {what} is not finite")
+    if not (np.abs(numbers) < LARGEST_NUMBER).all():
+        raise InputError(f"{path.name}: a {what} is not finite or beyond {LARGEST_NUMBER:,}")
     return numbers
 
 
