@@ -5,6 +5,7 @@ div(s grad Z) = 0 with unit current entering at the electrode and leaving evenly
 cuts conducts like layers of its two sides: arithmetic mean along the interface, harmonic across.
 """
 
+import jax.numpy as jnp
 import numpy as np
 import pyamg
 import pyvista
@@ -22,6 +23,7 @@ from twin.meshes.surface import Surface
 from twin.meshes.topology import boundary_triangles, connected_components
 from twin.meshes.torso import Torso
 from twin.simulation.boundary_elements import Conductor
+from twin.simulation.passage import passed
 from twin.simulation.torso_conductor import torso_conductor
 
 HALVINGS = 3
@@ -76,25 +78,36 @@ def mesh_torso(
 
 def conductivity(elements: LinearElements, conductor: Conductor) -> Float[np.ndarray, "tets 3 3"]:
     """Tensor of each tetrahedron, S/m."""
-    middles = elements.points[elements.tetrahedra].mean(axis=1)
-    sizes = np.cbrt(elements.volumes)
-    tensors = np.zeros((len(middles), 3, 3)) + conductor.interfaces[0].inside * np.eye(3)
-    for interface in conductor.interfaces[1:]:
-        solid = SurfaceSolid(interface.surface)
-        low, high = solid.bounds
-        pad = sizes[:, None]
-        near = np.flatnonzero(((middles > low - pad) & (middles < high + pad)).all(axis=1))
-        distance = solid.distance(middles[near])
-        share = np.clip(0.5 - distance / sizes[near], 0, 1)
-        tensors[near[share == 1]] = interface.inside * np.eye(3)
+    skin, *within = conductor.interfaces
+    tensors = np.zeros((len(elements.volumes), 3, 3)) + skin.inside * np.eye(3)
+    for interface in within:
+        distance = _distance_at_nodes(elements, interface.surface)
+        share = _share_within(distance[elements.tetrahedra])
+        tensors[share == 1] = interface.inside * np.eye(3)
         cut = (share > 0) & (share < 1)
-        tensors[near[cut]] = _layered(solid, middles[near[cut]], share[cut], interface)
+        normals = unit(elements.gradient(distance)[cut])
+        tensors[cut] = _layered(share[cut], normals, interface)
     return tensors
 
 
-def _layered(solid, middles, share, interface):
-    steps = [solid.distance(middles + step) - solid.distance(middles - step) for step in np.eye(3)]
-    normals = unit(np.stack(steps, axis=1))
+def _distance_at_nodes(elements, surface):
+    """Signed, mm; far outside of the surface's box only its sign is right."""
+    solid = SurfaceSolid(surface)
+    margin = 3 * np.cbrt(elements.volumes.max())
+    low, high = solid.bounds
+    near = ((elements.points > low - margin) & (elements.points < high + margin)).all(axis=1)
+    distance = np.full(len(elements.points), margin)
+    distance[near] = solid.distance(elements.points[near])
+    return distance
+
+
+def _share_within(distances):
+    """Share of each tetrahedron where the linear function with these corner values is negative."""
+    apart = np.sort(distances, axis=1) + 1e-4 * np.arange(4)
+    return np.asarray(passed(jnp.asarray(apart), jnp.zeros(len(apart))))
+
+
+def _layered(share, normals, interface):
     inside, outside = interface.inside, interface.outside
     along = share * inside + (1 - share) * outside
     across = 1 / (share / inside + (1 - share) / outside)
