@@ -124,7 +124,10 @@ class ForwardECG:
         return _ecg(self, arrival_times, durations)
 
     def record(
-        self, arrival_times: Float[Array, " points"], durations: Float[Array, " points"], **more
+        self,
+        arrival_times: Float[np.ndarray, " points"],
+        durations: Float[np.ndarray, " points"],
+        **more,
     ) -> ECG:
         """The twelve leads at 1 kHz, after a check of the input; `more` goes to the ECG."""
         times = np.asarray(arrival_times, float)

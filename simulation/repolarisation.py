@@ -52,8 +52,8 @@ class DurationGradients:
             (-self.anteroposterior, backward),
         )
         volumes = _node_volumes(heart)
-        deviation = sum(size * place for size, place in parts)
-        return self.mean + deviation - np.average(deviation, weights=volumes)
+        deviation = np.sum([size * place for size, place in parts], axis=0)
+        return np.asarray(self.mean + deviation - np.average(deviation, weights=volumes))
 
 
 @jax.tree_util.register_dataclass
