@@ -45,8 +45,8 @@ MEANS = {
     Sex.MALE: Sizes(1.95, 166, 182, 103, 1.40, 3.5),
 }
 DEVIATIONS = {
-    Sex.FEMALE: Sizes(0.14, 21, 24, 13, 0.10, 0.2),
-    Sex.MALE: Sizes(0.16, 32, 36, 21, 0.10, 0.2),
+    Sex.FEMALE: Sizes(0.14, 21, 24, 13, 0.10, 0.17),
+    Sex.MALE: Sizes(0.16, 32, 36, 21, 0.10, 0.17),
 }
 CORRELATIONS = np.array(
     [
