@@ -112,10 +112,10 @@ class ElectrotonicCoupling:
             out = jnp.zeros_like(u).at[one].add(flow).at[other].add(-flow)
             return scaled + out / root
 
-        solved, _ = jax.scipy.sparse.linalg.cg(
-            apply, root * values, x0=root * values, tol=1e-5, maxiter=500
-        )
-        return solved / root
+        # Solved for the change: the tolerance is then of the differences, not of the mean.
+        given = root * values
+        change, _ = jax.scipy.sparse.linalg.cg(apply, given - apply(given), tol=1e-5, maxiter=500)
+        return values + change / root
 
 
 def _node_volumes(heart: Heart) -> Float[np.ndarray, " points"]:

@@ -1,0 +1,89 @@
+"""Durations of action potentials: the gradients asked for, and what coupling makes of them."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from twin.benchmarks.boxes import box_heart
+from twin.meshes.errors import InputError
+from twin.meshes.heart import Coordinates
+from twin.simulation.repolarisation import DurationGradients, ElectrotonicCoupling
+
+jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture(scope="module")
+def heart():
+    box = box_heart(0.5, size=(20.0, 2.0, 2.0))
+    along, across, up = (box.points / box.points.max(axis=0)).T
+    where = Coordinates(along, up, 0 * up, (across > 0.5).astype(np.int8))
+    return replace(box, coordinates=where)
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "sign"),
+    [("apicobasal", 0, 1), ("anteroposterior", 1, -1), ("transmural", 2, -1)],
+)
+def test_each_gradient_is_the_difference_it_is_named_after(heart, name, axis, sign):
+    none = dict(apicobasal=0.0, transmural=0.0, interventricular=0.0, anteroposterior=0.0)
+    durations = DurationGradients(**{**none, name: 24.0}).durations(heart)
+    place = heart.points[:, axis]
+    ends = durations[place == place.max()].mean() - durations[place == place.min()].mean()
+    assert ends == pytest.approx(sign * 24.0, abs=1e-9)
+
+
+def test_the_left_ventricle_is_longer_and_the_mean_is_kept(heart):
+    durations = DurationGradients(280.0, 0.0, 0.0, 18.0, 0.0).durations(heart)
+    left = heart.coordinates.ventricle == 0
+    assert durations[left].mean() - durations[~left].mean() == pytest.approx(18.0)
+    volumes = ElectrotonicCoupling.of(heart).volumes
+    assert np.average(durations, weights=volumes) == pytest.approx(280.0)
+
+
+def test_a_step_decays_over_the_length(heart):
+    """u - L2 u'' = step of height 2 has the solution 1 - exp(-x / L) beyond the step."""
+    x = heart.points[:, 0] - 10.0
+    smooth = np.asarray(ElectrotonicCoupling.of(heart, 2.0).smooth(jnp.sign(x)))
+    exact = np.sign(x) * (1 - np.exp(-np.abs(x) / 2.0))
+    middle = np.abs(x) < 6
+    assert np.abs(smooth - exact)[middle].max() < 0.06
+
+
+def test_the_mean_over_the_volume_stays(heart):
+    coupling = ElectrotonicCoupling.of(heart, 3.0)
+    values = np.random.default_rng(0).normal(size=len(heart.points))
+    smooth = coupling.smooth(jnp.asarray(values))
+    assert float(smooth @ coupling.volumes) == pytest.approx(
+        float(values @ coupling.volumes), abs=1e-3
+    )
+    assert float(jnp.std(smooth)) < 0.3
+
+
+def test_repolarisation_is_smooth_and_the_unreached_pull_nobody(heart):
+    times = np.where(heart.points[:, 0] > 12, np.inf, 3 * heart.points[:, 0])
+    durations = np.where(heart.points[:, 0] > 12, 1e3, 300 - 3 * heart.points[:, 0])
+    coupled = np.asarray(ElectrotonicCoupling.of(heart).durations(times, jnp.asarray(durations)))
+    np.testing.assert_allclose(coupled, durations, atol=1e-2)
+
+
+def test_gradient_is_that_of_differences(heart):
+    coupling = ElectrotonicCoupling.of(heart, 2.0)
+    random = np.random.default_rng(1)
+    seen, way, times = (jnp.asarray(random.normal(size=len(heart.points))) for _ in range(3))
+
+    def loss(t):
+        return (seen * coupling.durations(t, 270.0 + t)).sum()
+
+    slope = float(jax.grad(loss)(times) @ way)
+    difference = float(loss(times + way) - loss(times - way)) / 2
+    assert slope == pytest.approx(difference, rel=1e-3)
+
+
+def test_lengths_and_gradients_are_checked(heart):
+    with pytest.raises(InputError, match="electrotonic length"):
+        ElectrotonicCoupling.of(heart, -1.0)
+    with pytest.raises(InputError, match="transmural is nan"):
+        DurationGradients(transmural=float("nan"))
