@@ -107,7 +107,7 @@ def damage(case: Honest, place: Path, random: np.random.Generator, build: bool =
     try:
         result = case.read(path)
         if build and isinstance(result, Volume):
-            ending, unclean = "made a heart", "" if complete(result, silent) else "no heart"
+            ending, unclean = _judge_heart(complete(result, silent))
         else:
             ending, unclean = judge(result)
     except InputError as error:
@@ -124,8 +124,7 @@ def judge(result: Heart | Volume | Surface | GuidePoints | Stack) -> tuple[str, 
     """What came of it, and why that is not acceptable, if so."""
     match result:
         case Heart():
-            same = result.content == small_heart().content
-            return "equal heart", "" if same else "a changed heart passed for the written one"
+            return _judge_heart(result)
         case Volume():
             faults = [finding for finding in check(result) if finding.severity == "error"]
             return ("volume with named faults" if faults else "sound volume"), ""
@@ -137,6 +136,15 @@ def judge(result: Heart | Volume | Surface | GuidePoints | Stack) -> tuple[str, 
             return "guide points", "" if np.isfinite(points).all() else "points that are not finite"
         case Stack():
             return "label map", ""
+
+
+def _judge_heart(heart: Heart) -> tuple[str, str]:
+    """Either the very heart that was written, or, where its record is lost, a sound one anew."""
+    if heart.provenance == small_heart().provenance:
+        same = heart.content == small_heart().content
+        return "equal heart", "" if same else "a changed heart passed for the written one"
+    faults = [finding.name for finding in check(heart) if finding.severity == "error"]
+    return "made a heart", ", ".join(faults)
 
 
 def round_trips() -> dict[str, bool]:

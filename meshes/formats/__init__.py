@@ -6,6 +6,7 @@ its units, axes and conventions were found. `registry` lists the formats.
 
 import glob
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,10 +165,13 @@ def _check_options(form: Format, options: Mapping[str, object]) -> None:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file and those that share its name, or the files of the folder, four levels down."""
-    if path.is_file():
-        return [file for file in path.parent.glob(f"{glob.escape(path.stem)}*") if file.is_file()]
-    return [file for depth in range(4) for file in path.glob("*/" * depth + "*") if file.is_file()]
+    """What may be read along with `path`: files named alike, or those in the folder, four deep."""
+    if path.is_dir():
+        found = [file for depth in range(4) for file in path.glob("*/" * depth + "*")]
+    else:
+        start = glob.escape(re.split(r"[._]", path.name)[0])
+        found = [path, *path.parent.glob(f"{start}[._]*"), *path.parent.glob(f"{start}/*")]
+    return [file for file in found if file.is_file()]
 
 
 def _provenance(form: Format, path: Path) -> dict[str, object]:
