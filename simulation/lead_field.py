@@ -23,7 +23,7 @@ from twin.simulation.leads import CHEST, IN_TERMS_OF_I_AND_II, INDEPENDENT
 
 ELECTRODES = ("RA", "LA", "LL", *CHEST)
 
-VERSION = 2
+VERSION = 3
 """Of what is kept on disk; a change of method changes it."""
 
 
