@@ -10,7 +10,7 @@ from pykdtree.kdtree import KDTree
 from twin.meshes.errors import InputError
 from twin.meshes.surface import Surface
 
-CANDIDATES = (12, 48)
+CANDIDATES = (8, 32)
 """Nearest samples of the surface whose triangles are considered, more where fewer leave a doubt."""
 
 NEAR = 2
@@ -128,14 +128,14 @@ class SurfaceSolid:
         centres = self._corners.mean(axis=1, keepdims=True)
         reach = np.linalg.norm(self._corners - centres, axis=2).max(axis=1)
         parts = np.ceil(reach / np.quantile(reach, UNDIVIDED)).astype(int)
-        points, owners = [], []
+        places, triangles = [], []
         for count in np.unique(parts):
-            owner = np.flatnonzero(parts == count)
+            alike = np.flatnonzero(parts == count)
             weights = _spread(int(count))
-            points.append(np.einsum("sk,nkd->nsd", weights, self._corners[owner]).reshape(-1, 3))
-            owners.append(np.repeat(owner, len(weights)))
-        owners = np.concatenate(owners)
-        return np.concatenate(points), owners, (reach / parts)[owners]
+            places.append(np.einsum("sk,nkd->nsd", weights, self._corners[alike]).reshape(-1, 3))
+            triangles.append(np.repeat(alike, len(weights)))
+        owners = np.concatenate(triangles)
+        return np.concatenate(places), owners, (reach / parts)[owners]
 
     @cached_property
     def _tree(self):

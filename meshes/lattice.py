@@ -1,39 +1,26 @@
 """Tetrahedral meshes of solids, from a body-centred cubic lattice."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Int
 
 from twin.meshes.errors import InputError
 from twin.meshes.heart import signed_volumes
-from twin.meshes.octree import Cells, Grid, build_lattice, find_cells
+from twin.meshes.octree import build_lattice
 from twin.meshes.patches import whole_patches
+from twin.meshes.plan import Plan, plan_nodes, plan_spacing
 from twin.meshes.progress import Progress, silent
 from twin.meshes.quality import scaled_jacobian
 from twin.meshes.relaxation import relax
 from twin.meshes.solid import Solid
 from twin.meshes.space_filling import along_curve
 from twin.meshes.stuffing import stuff, surface_triangles
-from twin.meshes.thickness import refinement_levels
 from twin.meshes.topology import label_components
 from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
 
 LEAST_QUALITY = 0.1
 """Least scaled Jacobian of a mesh that is given away."""
 
-FEWEST_NODES = 100
-
-ROUGH_CELLS = 24
-"""Cells along the mean side of the box in the first, rough look at a solid."""
-
-NODES_PER_SURFACE_CELL = 1.1
-"""Measured over balls, shells, bowls and hearts."""
-
-CLOSE_ENOUGH = 0.03
-"""Relative error of the planned number of nodes at which the search for a spacing ends."""
-
-LOOKS = 8
+SHIFTS = (0.0, 0.3, 0.15)
+"""Places of the lattice that are tried, in spacings, until that quality is reached."""
 
 LOST = 0.01
 """Share of the volume that may lie in parts apart from the largest."""
@@ -53,11 +40,8 @@ def mesh_solid(
     edges the lattice is halved, and a remark says so.
     """
     progress("lattice", 0.0)
-    plan = _plan_for(solid, spacing, nodes)
-    points, tetrahedra, surface = _fill(solid, plan, progress)
-    if scaled_jacobian(points, tetrahedra).min() < LEAST_QUALITY and plan.levels.any():
-        plan = plan.everywhere()
-        points, tetrahedra, surface = _fill(solid, plan, progress)
+    plan = _plan(solid, spacing, nodes)
+    points, tetrahedra, surface = _fill_well(solid, plan, progress)
     points, tetrahedra, surface = _largest_part(points, tetrahedra, surface)
     points, tetrahedra, surface = along_curve(points, tetrahedra, surface)
     progress("labels", 0.9)
@@ -73,97 +57,26 @@ def mesh_solid(
     )
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A lattice that is not made yet: its cells and how often each is halved."""
-
-    grid: Grid
-    cells: Cells
-    levels: Int[np.ndarray, "x y z"]
-
-    @staticmethod
-    def of(solid: Solid, spacing: float, refined: bool = True) -> "_Plan":
-        grid = Grid.around(solid, spacing)
-        cells = find_cells(solid, grid)
-        if not (cells.values < 0).any():
-            raise InputError(
-                f"mesh_solid: no node of a lattice with a spacing of {spacing:g} mm lies inside "
-                "the solid; choose a smaller spacing, or look whether the solid is empty"
-            )
-        levels = np.zeros(grid.shape, np.int8)
-        return _Plan(grid, cells, refinement_levels(solid, grid, cells) if refined else levels)
-
-    def everywhere(self) -> "_Plan":
-        """The same lattice as fine everywhere as anywhere."""
-        return _Plan(self.grid, self.cells, np.full_like(self.levels, self.levels.max()))
-
-    @property
-    def _level(self):
-        return self.levels[tuple(self.cells.index.T)].astype(int)
-
-    @property
-    def inner_nodes(self) -> float:
-        """Nodes that the volume asks for, about."""
-        return 2 * float((8.0 ** self._level[self.cells.values < 0]).sum())
-
-    @property
-    def surface_nodes(self) -> float:
-        """Nodes that the boundary asks for besides, about."""
-        near = np.abs(self.cells.values) < self.grid.spacing / 2
-        return NODES_PER_SURFACE_CELL * float((4.0 ** self._level[near]).sum())
-
-    @property
-    def nodes(self) -> float:
-        return self.inner_nodes + self.surface_nodes
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        level = self._level[self.cells.values < 0]
-        if not level.any():
-            return ()
-        smallest = self.grid.spacing / 2 ** level.max()
-        return (
-            f"mesh: the spacing of {self.grid.spacing:.2f} mm is reduced to {smallest:.2f} mm "
-            f"in {(level > 0).mean():.0%} of the wall, where it is thinner than two cells",
-        )
-
-
-def _plan_for(solid, spacing, nodes):
+def _plan(solid, spacing, nodes):
     if (spacing is None) == (nodes is None):
         raise InputError("mesh_solid: give either the spacing in mm or the number of nodes")
-    if spacing is not None:
-        if not (np.isfinite(spacing) and spacing > 0):
-            raise InputError(f"mesh_solid: spacing {spacing} mm, expected a positive length")
-        return _Plan.of(solid, spacing)
-    if nodes < FEWEST_NODES:
-        raise InputError(f"mesh_solid: {nodes} nodes, expected at least {FEWEST_NODES}")
-    return _search(solid, nodes)
+    return plan_nodes(solid, nodes) if spacing is None else plan_spacing(solid, spacing)
 
 
-def _search(solid, nodes):
-    """The plan with the finest spacing that makes about so many nodes.
-
-    A coarser lattice can have more nodes, because thin walls halve it. The search therefore goes
-    up from the spacing at which nothing is halved, and keeps too many nodes below, too few above.
-    """
-    low, high = solid.bounds
-    rough = _Plan.of(solid, float(np.prod(np.subtract(high, low))) ** (1 / 3) / ROUGH_CELLS, False)
-    side = rough.grid.spacing
-    inner, outer = rough.inner_nodes * side**3, rough.surface_nodes * side**2
-    spacing = max(np.roots([nodes, 0, -outer, -inner]).real)
-    below, above, best = 0.0, np.inf, None
-    for _ in range(LOOKS):
-        plan = _Plan.of(solid, spacing)
-        excess = plan.nodes / nodes
-        if best is None or abs(np.log(excess)) < abs(np.log(best.nodes / nodes)):
-            best = plan
-        if abs(excess - 1) < CLOSE_ENOUGH:
-            break
-        below, above = (spacing, above) if excess > 1 else (below, spacing)
-        spacing = spacing * excess ** (1 / 2.8)
-        if not below < spacing < above:
-            spacing = np.sqrt(below * above)
-    return best
+def _fill_well(solid, plan, progress):
+    """Points and tetrahedra; where the lattice lies badly to the solid, tried at other places."""
+    for shift in SHIFTS:
+        if shift:
+            plan = Plan.refined(solid, plan.grid.spacing, shift=shift)
+        mesh = _fill(solid, plan, progress)
+        worst = scaled_jacobian(*mesh[:2]).min()
+        if worst >= LEAST_QUALITY:
+            return mesh
+    raise InputError(
+        f"mesh_solid: with a spacing of {plan.grid.spacing:g} mm some tetrahedra stay flat "
+        f"(scaled Jacobian {worst:.3f}, at least {LEAST_QUALITY} is kept to); "
+        "choose another spacing, or smooth the surface where it is thin or sharp"
+    )
 
 
 def _fill(solid, plan, progress):

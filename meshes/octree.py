@@ -36,11 +36,13 @@ class Grid:
     shape: tuple[int, int, int]
 
     @staticmethod
-    def around(solid: Solid, spacing: float) -> "Grid":
+    def around(solid: Solid, spacing: float, shift: float = 0.0) -> "Grid":
+        """A grid that holds the solid with a margin, moved by a fraction of its spacing."""
         low, high = (np.asarray(corner, np.float64) for corner in solid.bounds)
         blocks = np.ceil(((high - low) / spacing + 4) / COARSEST).astype(int) * COARSEST
         x, y, z = (int(count) for count in blocks)
-        return Grid((low + high - blocks * spacing) / 2, spacing, (x, y, z))
+        origin = (low + high - blocks * spacing) / 2 + shift * spacing
+        return Grid(origin, spacing, (x, y, z))
 
     def positions(self, cells: np.ndarray) -> Float[np.ndarray, "points 3"]:
         return self.origin + self.spacing * cells
@@ -101,9 +103,9 @@ def build_lattice(
     are those of Labelle and Shewchuk 2007, section 3: each joins two cells.
     """
     tree = _Tree(solid, grid, _leaves(solid, grid, cells, levels))
-    tetrahedra = [tree.between_equals(level) for level in range(len(tree.levels))]
-    tetrahedra += [tree.between_sizes(level) for level in range(1, len(tree.levels))]
-    tetrahedra = np.concatenate(tetrahedra)
+    pieces = [tree.between_equals(level) for level in range(len(tree.levels))]
+    pieces += [tree.between_sizes(level) for level in range(1, len(tree.levels))]
+    tetrahedra = np.concatenate(pieces)
     used = np.zeros(len(tree.points), bool)
     used[tetrahedra] = True
     return Lattice(tree.points[used], (np.cumsum(used) - 1)[tetrahedra], tree.values[used])

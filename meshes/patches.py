@@ -25,14 +25,15 @@ def whole_patches(
         same = labels[one] == labels[other]
         patch = label_components(one[same], other[same], len(labels))
         patch_area = np.bincount(patch, area)
-        share = patch_area / np.bincount(labels, area)[labels[_first_of(patch)]]
-        specks = np.flatnonzero(share < SPECK)
-        beside = _label_beside(patch, labels, one, other, len(share))
-        specks = specks[beside[specks] >= 0]
-        if len(specks) == 0:
+        speck = patch_area < SPECK * np.bincount(labels, area)[labels[_first_of(patch)]]
+        beside = _label_beside(patch, labels, one, other, len(speck))
+        speck &= beside >= 0
+        if not speck.any():
             return labels
-        smallest = specks[np.argmin(patch_area[specks])]
-        labels = np.where(patch == smallest, beside[smallest], labels).astype(labels.dtype)
+        given = speck & ~_touching(speck, patch[one[~same]], patch[other[~same]])
+        if not given.any():
+            given[np.argmin(np.where(speck, patch_area, np.inf))] = True
+        labels = np.where(given[patch], beside[patch], labels).astype(labels.dtype)
 
 
 def _smooth(labels, one, other):
@@ -47,6 +48,14 @@ def _smooth(labels, one, other):
             break
         labels = elected.astype(labels.dtype)
     return labels
+
+
+def _touching(speck, one, other):
+    """Patches beside a speck; two that touch must not exchange their labels."""
+    touching = np.zeros(len(speck), bool)
+    touching[one[speck[other]]] = True
+    touching[other[speck[one]]] = True
+    return touching
 
 
 def _first_of(patch):

@@ -10,6 +10,8 @@ from twin.meshes.stuffing import surface_triangles
 TRIALS = 8
 """Places tried for a node in each round."""
 
+ROUNDS, WIDENINGS = 30, 3
+
 STRIDE = 0.3
 """Length of the longest trial step, as a fraction of the mean edge round the node."""
 
@@ -21,24 +23,27 @@ def relax(
     solid: Solid,
     *,
     target: float = 0.15,
-    rounds: int = 40,
 ) -> Float[np.ndarray, "points 3"]:
     """Points moved until no scaled Jacobian is under `target`, as far as so many rounds reach.
 
     A node goes to the best of some random places near it if that betters the worst tetrahedron
-    round it (after Freitag and Ollivier-Gooch 1997); nodes of the boundary stay on it.
+    round it (after Freitag and Ollivier-Gooch 1997); nodes of the boundary stay on it. Where that
+    does not reach, the neighbourhood is moved along and made better than asked for, to give way.
     """
-    movable = np.zeros(len(points), bool)
     outer = tetrahedra[surface[tetrahedra].any(axis=1)]
-    movable[outer[scaled_jacobian(points, outer) < target]] = True
-    if not movable.any():
-        return points
-    near = tetrahedra[movable[tetrahedra].any(axis=1)]
-    used, number = np.unique(near, return_inverse=True)
-    normals = _node_normals(points, surface_triangles(tetrahedra, surface))[used]
-    points = points.copy()
-    part = _Part(points[used], number.reshape(-1, 4), movable[used], normals, solid)
-    points[used] = part.relax(target, rounds)
+    normals = _node_normals(points, surface_triangles(tetrahedra, surface))
+    for widening in range(WIDENINGS):
+        movable = np.zeros(len(points), bool)
+        movable[outer[scaled_jacobian(points, outer) < target]] = True
+        if not movable.any():
+            break
+        for _ in range(widening):
+            movable[tetrahedra[movable[tetrahedra].any(axis=1)]] = True
+        near = tetrahedra[movable[tetrahedra].any(axis=1)]
+        used, number = np.unique(near, return_inverse=True)
+        part = _Part(points[used], number.reshape(-1, 4), movable[used], normals[used], solid)
+        points = points.copy()
+        points[used] = part.relax((1 + widening) * target)
     return points
 
 
@@ -50,18 +55,17 @@ class _Part:
         self.normals, self.solid = normals, solid
         self.generator = np.random.default_rng(len(tetrahedra))
 
-    def relax(self, target, rounds):
+    def relax(self, target):
         """The points, moved."""
         quality = scaled_jacobian(self.points, self.tetrahedra)
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             bad = np.unique(self.tetrahedra[quality < target])
             bad = bad[self.movable[bad]]
             if len(bad) == 0:
                 break
             star = _Stars(self.tetrahedra, self._apart(bad))
             best, worst = self.points[star.nodes], star.worst(quality[star.tetrahedra])
-            for _ in range(TRIALS):
-                trial = self._trial(star)
+            for trial in self._trials(star):
                 reached = star.worst(star.quality(self.points, trial))
                 better = reached > worst
                 best[better], worst[better] = trial[better], reached[better]
@@ -77,19 +81,19 @@ class _Part:
         beaten = self.tetrahedra[(ranks < ranks.max(axis=1, keepdims=True)) & (ranks >= 0)]
         return np.setdiff1d(nodes, beaten)
 
-    def _trial(self, star):
-        """A random place near each node, on the surface where the node is."""
+    def _trials(self, star):
+        """Some random places near each node, on the surface where the node is."""
         here = self.points[star.nodes]
         away = self.points[star.others] - np.repeat(here, star.counts, axis=0)[:, None]
         edge = star.mean(np.linalg.norm(away, axis=2).sum(axis=1) / 3)
-        size = STRIDE * edge[:, None] * self.generator.random((len(here), 1))
-        trial = here + size * self.generator.standard_normal(here.shape)
-        normal = self.normals[star.nodes]
-        surface = np.flatnonzero(normal.any(axis=1))
+        size = STRIDE * edge[:, None] * self.generator.random((TRIALS, len(here), 1))
+        trials = here + size * self.generator.standard_normal((TRIALS, len(here), 3))
+        surface = np.flatnonzero(self.normals[star.nodes].any(axis=1))
+        normal = self.normals[star.nodes[surface]]
         for _ in range(2 if len(surface) else 0):
-            distance = self.solid.distance(trial[surface])
-            trial[surface] -= distance[:, None] * normal[surface]
-        return trial
+            distance = self.solid.distance(trials[:, surface].reshape(-1, 3))
+            trials[:, surface] -= distance.reshape(TRIALS, -1, 1) * normal
+        return trials
 
 
 class _Stars:

@@ -176,7 +176,7 @@ def _fill(points, crossing, signs, edges):
     keys = edges[:, 0] * np.int64(len(signs)) + edges[:, 1]
     for (p, n), choices in FILLINGS.items():
         rows = corners[(inside == p) & (outside == n)]
-        named = {i: rows[:, i] for i in range(4)}
+        named: dict = {i: rows[:, i] for i in range(4)}
         for i in range(p):
             for j in range(4 - n, 4):
                 low, high = np.sort(rows[:, [i, j]], axis=1).T

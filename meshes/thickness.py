@@ -24,19 +24,22 @@ OPPOSITE = -0.7
 """Cosine between the normals of two sides of a wall; sharp rims have sides less opposite."""
 
 
-def refinement_levels(solid: Solid, grid: Grid, cells: Cells) -> Int[np.ndarray, "x y z"]:
+def refinement_levels(
+    solid: Solid, grid: Grid, cells: Cells
+) -> tuple[Int[np.ndarray, "x y z"], float]:
     """How often to halve each cell of the grid so that two cells lie across every wall.
 
-    Neighbouring cells differ by one at most.
+    Neighbouring cells differ by one at most. Also the share of the thin places that stay too thin.
     """
     levels = np.zeros(grid.shape, np.int8)
     points, inwards, thickness = _thin_places(solid, grid, cells)
     if len(points) == 0:
-        return levels
+        return levels, 0.0
     wanted = np.ceil(np.log2(TWO_CELLS * grid.spacing / thickness) - TOLERANCE)
     points, inwards, thickness, wanted = (
         x[wanted > 0] for x in (points, inwards, thickness, wanted)
     )
+    too_thin = float((wanted > MOST).sum() / max(len(wanted), 1))
     wanted = np.clip(wanted, 1, MOST).astype(np.int8)
     for fraction in np.linspace(0, 1, 5):
         place = points + (fraction * thickness)[:, None] * inwards
@@ -45,7 +48,7 @@ def refinement_levels(solid: Solid, grid: Grid, cells: Cells) -> Int[np.ndarray,
     levels = maximum_filter(levels, footprint=generate_binary_structure(3, 1))
     for _ in range(MOST):
         levels = np.maximum(levels, maximum_filter(levels, 3) - 1)
-    return levels
+    return levels, too_thin
 
 
 def _thin_places(solid, grid, cells):
