@@ -163,7 +163,12 @@ def _cast(record, kind):
 
 def _settle(heart: Heart) -> None:
     """One integer width, one memory layout, and nobody writes into it afterwards."""
-    kinds = {"tetrahedra": np.int32, "triangles": np.int32, "boundary": np.int8, "ventricle": np.int8}
+    kinds = {
+        "tetrahedra": np.int32,
+        "triangles": np.int32,
+        "boundary": np.int8,
+        "ventricle": np.int8,
+    }
     for record in (heart, heart.coordinates, heart.fibres):
         for f in fields(record):
             value = getattr(record, f.name)
@@ -185,7 +190,9 @@ def _validate(heart: Heart) -> None:
         for f in fields(record):
             values = getattr(record, f.name)
             if len(values) != expected:
-                raise InputError(f"{name}: {f.name} has {len(values):,} rows, expected {expected:,}")
+                raise InputError(
+                    f"{name}: {f.name} has {len(values):,} rows, expected {expected:,}"
+                )
             if not np.isfinite(values).all():
                 count = int((~np.isfinite(values)).sum())
                 raise InputError(f"{name}: {f.name} has {count:,} values that are not finite")
