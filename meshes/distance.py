@@ -9,6 +9,7 @@ from pykdtree.kdtree import KDTree
 
 from twin.meshes.errors import InputError
 from twin.meshes.surface import Surface
+from twin.meshes.topology import surface_components
 
 CANDIDATES = (8, 32)
 """Nearest samples of the surface whose triangles are considered, more where fewer leave a doubt."""
@@ -73,7 +74,7 @@ class SurfaceSolid:
         _, owners, reaches = self._samples
         triangle, left = np.empty(len(points), np.int64), np.arange(len(points))
         for count in CANDIDATES:
-            away, sample = self._tree.query(points[left], k=count)
+            away, sample = self._tree.query(points[left], k=min(count, len(owners)))
             squared = np.full(away.shape, np.inf)
             squared[:, 0] = self._frames.squared_distance(points[left], owners[sample[:, 0]])
             nearest = np.sqrt(squared[:, 0])
@@ -210,15 +211,31 @@ def _weld(surface):
 
 
 def _outwards(points, triangles):
-    mesh = pyvista.PolyData.from_regular_faces(points, triangles).compute_normals(
-        cell_normals=True,
-        point_normals=False,
-        split_vertices=False,
-        consistent_normals=True,
-        auto_orient_normals=True,
+    """The triangles of each part turned to face out of the solid, which a part within a part bounds
+    from inside.
+    """
+    triangles = (
+        pyvista.PolyData.from_regular_faces(points, triangles)
+        .compute_normals(split_vertices=False, consistent_normals=True, auto_orient_normals=False)
+        .regular_faces.astype(np.int64)
     )
-    turned = mesh.regular_faces.astype(np.int64)
-    return turned if Surface(points, turned).enclosed_volume > 0 else turned[:, ::-1]
+    part = surface_components(triangles)
+    parts = [Surface(points, triangles[part == number]) for number in range(part.max() + 1)]
+    for number, one in enumerate(parts):
+        within = sum(_winds_round(other, one.corners[0, 0]) for other in parts if other is not one)
+        if (one.enclosed_volume > 0) == bool(within % 2):
+            triangles[part == number] = triangles[part == number][:, ::-1]
+    return triangles
+
+
+def _winds_round(surface, point):
+    """Whether a closed surface goes round a point (van Oosterom and Strackee 1983)."""
+    a, b, c = np.moveaxis(surface.corners - point, 1, 0)
+    long_a, long_b, long_c = (np.linalg.norm(side, axis=1) for side in (a, b, c))
+    triple = _dot(a, np.cross(b, c))
+    scale = long_a * long_b * long_c + _dot(a, b) * long_c + _dot(b, c) * long_a
+    solid_angle = 2 * np.arctan2(triple, scale + _dot(c, a) * long_b)
+    return abs(solid_angle.sum()) > 2 * np.pi
 
 
 def closest_weights(

@@ -6,7 +6,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import signed_volumes
 from twin.meshes.octree import build_lattice
 from twin.meshes.patches import whole_patches
-from twin.meshes.plan import Plan, plan_nodes, plan_spacing
+from twin.meshes.plan import Plan, near, plan_nodes, plan_spacing
 from twin.meshes.progress import Progress, silent
 from twin.meshes.quality import scaled_jacobian
 from twin.meshes.relaxation import relax
@@ -42,6 +42,9 @@ def mesh_solid(
     progress("lattice", 0.0)
     plan = _plan(solid, spacing, nodes)
     points, tetrahedra, surface = _fill_well(solid, plan, progress)
+    if nodes and plan.near(nodes) and not near(len(points), nodes):
+        plan = plan_nodes(solid, nodes**2 // len(points))
+        points, tetrahedra, surface = _fill_well(solid, plan, progress)
     points, tetrahedra, surface = _largest_part(points, tetrahedra, surface)
     points, tetrahedra, surface = along_curve(points, tetrahedra, surface)
     progress("labels", 0.9)

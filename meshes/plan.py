@@ -79,6 +79,9 @@ class Plan:
     def nodes(self) -> float:
         return self.inner_nodes + self.surface_nodes
 
+    def near(self, asked: int) -> bool:
+        return near(self.nodes, asked)
+
     def explained(self, asked: int | None = None) -> "Plan":
         """The plan with remarks on what its user may not expect."""
         level, remarks = self._level[self.cells.values < 0], []
@@ -93,12 +96,17 @@ class Plan:
                 f"mesh: {self.too_thin:.0%} of the thin wall keeps fewer than two cells; "
                 "a smaller spacing would mend that"
             )
-        if asked and abs(self.nodes / asked - 1) > KEPT:
+        if asked and not self.near(asked):
             remarks.append(
                 f"mesh: about {self.nodes:,.0f} nodes instead of {asked:,}: "
                 "two cells across the thin walls ask for so many"
             )
         return replace(self, remarks=tuple(remarks))
+
+
+def near(nodes: float, asked: int) -> bool:
+    """Whether a number of nodes is what was asked for, about."""
+    return abs(nodes / asked - 1) < KEPT
 
 
 def plan_spacing(solid: Solid, spacing: float) -> Plan:
@@ -124,7 +132,7 @@ def plan_nodes(solid: Solid, nodes: int) -> Plan:
         raise InputError(f"mesh_solid: {nodes} nodes, expected at least {FEWEST_NODES}")
     spacing = _unrefined_spacing(solid, nodes)
     below, above, best = 0.0, np.inf, None
-    for _ in range(LOOKS):
+    for look in range(LOOKS):
         plan = Plan.refined(solid, spacing)
         coarse = plan.empty or plan.too_thin > TOO_THIN
         excess = plan.nodes / nodes
@@ -134,7 +142,8 @@ def plan_nodes(solid: Solid, nodes: int) -> Plan:
             if abs(excess - 1) < CLOSE_ENOUGH:
                 break
         below, above = (below, spacing) if coarse or excess < 1 else (spacing, above)
-        spacing = spacing / 1.5 if coarse else spacing * excess ** (1 / 2.8)
+        # Halved walls can keep the number of nodes nearly level: go farther with every look.
+        spacing = spacing / 1.5 if coarse else spacing * excess ** ((1 + look / 2) / 2.8)
         if not below < spacing < above:
             spacing = np.sqrt(below * above)
     return (best or plan).explained(nodes)
