@@ -38,7 +38,7 @@ def blood_pools(heart: Heart, spacing: float = USUAL_SPACING) -> tuple[Surface, 
 class Cavity:
     """The solid within an endocardium and, over each opening of it, a lid to the rim's centre.
 
-    Lids over crescents fold; near them, inside is where the surface winds round once.
+    Lids over crescents fold, so that inside is where the surface winds round once.
     """
 
     def __init__(
@@ -52,15 +52,11 @@ class Cavity:
         return self._sheet.bounds
 
     def distance(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
-        distance = self._sheet.distance(points)
-        at_lid = np.flatnonzero(self.label(points))
-        inside = _winding_numbers(points[at_lid], self.surface.corners) > 0.5
-        distance[at_lid] = np.where(inside, -1, 1) * np.abs(distance[at_lid])
-        return distance
+        inside = _winding_numbers(points, self.surface.corners) > 0.5
+        return np.where(inside, -1, 1) * np.abs(self._sheet.distance(points))
 
     def label(self, points: Float[np.ndarray, "points 3"]) -> Int[np.ndarray, " points"]:
-        """1 where the nearest triangle is part of a lid or touches one, else 0."""
-        return self._sheet.label(points)
+        return np.zeros(len(points), np.int8)
 
 
 def even_surface(cavity: Cavity, spacing: float) -> Surface:
@@ -111,11 +107,9 @@ def _lidded(surface):
         np.average(middles[rim == r], axis=0, weights=lengths[rim == r]) for r in range(len(rims))
     ]
     lids = np.column_stack([edges[:, ::-1], count + rim])
-    at_rim = np.isin(surface.triangles, edges).any(axis=1)
     return Surface(
         np.concatenate([surface.points, *[c[None] for c in centres]]),
         np.concatenate([surface.triangles, lids]),
-        np.append(at_rim, np.ones(len(lids), bool)).astype(np.int8),
     )
 
 

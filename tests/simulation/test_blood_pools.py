@@ -1,12 +1,17 @@
 """Blood pools: closed, even, and holding what the cavity holds, crescents included."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import pyvista
 
 from twin.benchmarks.small_torso import small_heart
+from twin.meshes.formats import read_surface
 from twin.meshes.surface_faults import check_surface
 from twin.simulation.blood_pools import Cavity, blood_pools, even_surface
+
+BIVME = Path(__file__).parents[2].parent / "shared" / "data" / "bivme" / "fitted"
 
 
 def crescent(inner=30.0, outer=44.0, height=50.0):
@@ -46,3 +51,13 @@ def test_the_pool_of_a_left_ventricle_alone():
     assert pool.enclosed_volume == pytest.approx(volume, rel=0.05)
     edges = np.linalg.norm(np.roll(pool.corners, 1, axis=1) - pool.corners, axis=2)
     assert edges.max() < 2 * np.median(edges)
+
+
+@pytest.mark.skipif(not BIVME.is_dir(), reason="the biv-me example is not at hand")
+@pytest.mark.parametrize("ventricle", ["LV", "RV"])
+def test_both_openings_of_the_left_and_four_of_the_right_are_closed(ventricle):
+    wall = read_surface(BIVME / f"patient1_{ventricle}_ENDOCARDIAL_000.vtk")
+    cavity = Cavity(wall.points, wall.triangles[:, ::-1])
+    pool = even_surface(cavity, spacing=7.0)
+    assert not [f for f in check_surface(pool) if f.severity == "error"]
+    assert pool.enclosed_volume == pytest.approx(cavity.surface.enclosed_volume, rel=0.01)
