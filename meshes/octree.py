@@ -61,7 +61,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Lattice:
-    """Nodes, right-handed or left-handed tetrahedra, and the signed distance at each node, mm.
+    """Nodes, tetrahedra of either orientation, and the signed distance at each node, mm.
 
     Far from the boundary the distance is infinite and only its sign means something.
     """

@@ -9,6 +9,7 @@ from twin.meshes.solid import Solid
 
 TWO_CELLS = np.sqrt(3)
 """Thickness that two of the lattice's short edges span, in spacings."""
+
 STEPS = 7
 """Stops on the way through a wall."""
 
@@ -19,7 +20,8 @@ TOLERANCE = 0.05
 """Share of a halving that may be wanting."""
 
 MOST = 2
-"""Halvings at most: thinner than half a spacing, a wall is left with fewer than two cells."""
+"""Halvings at most: under 0.43 of the spacing, a wall is left with fewer than two cells."""
+
 OPPOSITE = -0.7
 """Cosine between the normals of two sides of a wall; sharp rims have sides less opposite."""
 
