@@ -117,16 +117,16 @@ def seen_from(
     triangles = conductor.triangles
     gather = sparse.coo_array(
         (
-            np.repeat(conductor.jumps / (4 * np.pi), 3),
-            (np.arange(triangles.size), triangles.ravel()),
+            np.tile(conductor.jumps / (4 * np.pi), 3),
+            (triangles.T.ravel(), np.arange(triangles.size)),
         ),
-        shape=(triangles.size, len(conductor.points)),
+        shape=(len(conductor.points), triangles.size),
     ).tocsr()
     corners = conductor.points[triangles]
     rows = np.empty((len(observers), len(conductor.points)))
     for some in _chunks(len(observers), 2_000_000 // len(triangles)):
         angles = solid_angles(observers[some], corners)
-        rows[some] = angles.reshape(len(angles), -1) @ gather
+        rows[some] = (gather @ angles.reshape(triangles.size, -1)).T
     return rows
 
 
@@ -147,7 +147,7 @@ def _close_the_angles(conductor: Conductor, matrix: np.ndarray) -> None:
 
 def solid_angles(
     observers: Float[np.ndarray, "observers 3"], corners: Float[np.ndarray, "faces 3 3"]
-) -> Float[np.ndarray, "observers faces 3"]:
+) -> Float[np.ndarray, "3 faces observers"]:
     """Integral of each corner's linear hat function over a triangle d Omega, from each observer.
 
     Positive where the triangle turns its back (outward normal) on the observer. Zero in the

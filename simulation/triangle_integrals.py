@@ -11,14 +11,14 @@ from jaxtyping import Array, Float
 @jax.jit
 def solid_angle_shares(
     observers: Float[Array, "observers 3"], corners: Float[Array, "faces 3 3"]
-) -> Float[Array, "observers faces 3"]:
+) -> Float[Array, "3 faces observers"]:
     """Integral of each corner's hat function over a triangle d Omega, from each observer.
 
     Zero in the triangle's own plane, the principal value. de Munck, IEEE Trans Biomed Eng 39:986,
     1992.
     """
-    first, second, third = ([corners[:, k, i] for i in range(3)] for k in range(3))
-    place = [observers[:, None, i] for i in range(3)]
+    first, second, third = ([corners[:, k, i, None] for i in range(3)] for k in range(3))
+    place = [observers[:, i] for i in range(3)]
     y = [
         [at - here for at, here in zip(corner, place, strict=True)]
         for corner in (first, second, third)
@@ -36,7 +36,7 @@ def solid_angle_shares(
         for k in range(3)
     ]
     apart = jnp.abs(determinant) > 1e-9 * square**0.75
-    return jnp.where(apart[..., None], jnp.stack(linear, axis=-1) / square[:, None], 0.0)
+    return jnp.where(apart, jnp.stack(linear) / square, 0.0)
 
 
 def hat_potentials(

@@ -75,4 +75,4 @@ def test_charges_are_the_transpose_of_potentials(unit_sphere):
 def test_a_closed_surface_fills_the_sky_from_within_only():
     corners = sphere(1.0, 1).corners
     angles = solid_angles(np.array([[0.1, 0.2, 0.3], [0, 0, 3.0]]), corners)
-    np.testing.assert_allclose(angles.sum(axis=(1, 2)), [4 * np.pi, 0], atol=1e-9)
+    np.testing.assert_allclose(angles.sum(axis=(0, 1)), [4 * np.pi, 0], atol=1e-9)
