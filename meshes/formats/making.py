@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.fibre_faults import mend_fibres
 from twin.meshes.findings import Finding
 from twin.meshes.formats.conventions import ENDOCARDIA
-from twin.meshes.heart import Boundary, Heart
+from twin.meshes.heart import Boundary, Fibres, Heart
 from twin.meshes.lattice import mesh_solid
 from twin.meshes.progress import Progress
 from twin.meshes.repair import repair
@@ -27,6 +27,8 @@ SPACING = 2.0
 
 MENDED_FIBRES = ("unnormalised fibres", "skewed fibres", "left-handed fibres")
 """Faults of fibres that are mended, and said, on the way in."""
+
+NO_DIRECTION = "fibres without direction"
 
 COMPLETED = (
     "boundary faces without triangle",
@@ -100,21 +102,35 @@ def complete(volume: Volume, progress: Progress) -> Heart:
     volume, findings = _with_whole_labels(volume)
     if any(finding.name in MENDED_FIBRES for finding in findings):
         amounts = ", ".join(f"{f.name}: {f.amount}" for f in findings if f.name in MENDED_FIBRES)
-        volume, said = mend_fibres(volume)
-        volume = replace(volume, remarks=(*volume.remarks, f"{amounts}; {said}"))
-    left = [
-        finding
-        for finding in findings
-        if finding.severity == "error" and finding.name not in (*MENDED_FIBRES, *COMPLETED)
-    ]
-    if left:
-        raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
+        volume, mended = mend_fibres(volume)
+        volume = replace(volume, remarks=(*volume.remarks, f"{amounts}; {mended}"))
+    _refuse(findings, (*MENDED_FIBRES, *COMPLETED))
     with _computed("its labels, coordinates or fibres"):
         heart = build_heart(volume, progress=progress)
+    heart, lost = _with_all_fibres(heart)
     nodes = [heart.boundary_nodes(side) for side in ENDOCARDIA]
     doubt = doubt_axes(*(heart.points[side] for side in nodes)) if all(map(len, nodes)) else None
-    remarks = [*volume.remarks, *([doubt] if doubt else [])]
+    remarks = [*volume.remarks, *(remark for remark in (lost, doubt) if remark)]
     return replace(heart, provenance={**heart.provenance, "remarks": remarks})
+
+
+def _refuse(findings: list[Finding], allowed: tuple[str, ...]) -> None:
+    left = [f for f in findings if f.severity == "error" and f.name not in allowed]
+    if left:
+        raise InputError("\n".join(["this mesh cannot become a heart", *map(str, left)]))
+
+
+def _with_all_fibres(heart: Heart) -> tuple[Heart, str | None]:
+    """Where the wall is one cell thick the rule gives some tetrahedra none: the neighbours' then."""
+    findings = check(heart)
+    _refuse(findings, (*MENDED_FIBRES, NO_DIRECTION))
+    lost = [finding for finding in findings if finding.name in (*MENDED_FIBRES, NO_DIRECTION)]
+    if not lost:
+        return heart, None
+    axes = {f.name: getattr(heart.fibres, f.name) for f in fields(Fibres)}
+    mended, _ = mend_fibres(Volume(heart.points, heart.tetrahedra, element_fields=axes))
+    said = f"by the rule, {lost[0].name}: {lost[0].amount}; taken from their neighbours"
+    return replace(heart, fibres=Fibres(**mended.element_fields)), said
 
 
 @contextmanager

@@ -289,6 +289,12 @@ def test_a_foreign_mesh_becomes_a_heart_with_its_remarks(tmp_path, heart):
     json.dumps(made.provenance)
 
 
+def test_a_wall_one_cell_thick_has_fibres_everywhere(tmp_path, heart):
+    made = read_heart(save(heart.points, heart, tmp_path / "heart.vtu"))
+    assert check(made) == []
+    np.testing.assert_allclose(np.linalg.norm(made.fibres.fibre, axis=1), 1, atol=1e-9)
+
+
 def test_a_mesh_with_faults_is_refused_with_their_names(tmp_path, heart):
     points = heart.points.copy()
     points[heart.tetrahedra[5, 0]] = np.nan
