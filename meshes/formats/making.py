@@ -121,7 +121,7 @@ def _refuse(findings: list[Finding], allowed: tuple[str, ...]) -> None:
 
 
 def _with_all_fibres(heart: Heart) -> tuple[Heart, str | None]:
-    """Where a wall is one cell thick the rule gives some tetrahedra none: the neighbours' then."""
+    """A wall one cell thick gets no fibres in places by the rule: the neighbours' then."""
     findings = check(heart)
     _refuse(findings, (*MENDED_FIBRES, NO_DIRECTION))
     lost = [finding for finding in findings if finding.name in (*MENDED_FIBRES, NO_DIRECTION)]
