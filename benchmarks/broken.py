@@ -9,7 +9,7 @@ import numpy as np
 from twin.benchmarks.ellipsoid import TruncatedEllipsoid
 from twin.meshes import topology
 from twin.meshes.heart import Boundary
-from twin.meshes.quality import scaled_jacobian
+from twin.meshes.meshing.quality import scaled_jacobian
 from twin.meshes.volume import Volume
 
 

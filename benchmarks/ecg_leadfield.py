@@ -17,7 +17,7 @@ from twin.benchmarks.spheres import (
 )
 from twin.meshes.heart import Boundary, Heart
 from twin.meshes.torso import Torso
-from twin.simulation.boundary_elements import Conductor, Interface
+from twin.simulation.conductor.boundary_elements import Conductor, Interface
 from twin.simulation.lead_field import LeadField, twelve_leads
 from twin.simulation.lead_weights import lead_weights, node_weights
 

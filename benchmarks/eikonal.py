@@ -15,7 +15,7 @@ from twin.benchmarks.boxes import box_heart
 from twin.benchmarks.figure import Figure, at_least, at_most, report
 from twin.meshes.heart import Boundary, Heart
 from twin.simulation.eikonal import Problem, activation_times, locate_sources, pose
-from twin.simulation.front import Front
+from twin.simulation.fronts.front import Front
 from twin.simulation.tissue import FastEndocardium, Tissue
 
 SPEEDS = (0.6, 0.25, 0.25)
@@ -199,7 +199,7 @@ def _reset_peak() -> None:
 
 
 def _heart(nodes: int) -> Iterator[Figure]:
-    from twin.meshes.population import sample_heart
+    from twin.meshes.anatomy.population import sample_heart
 
     heart = sample_heart(0, nodes=nodes).astype(np.float32)
     tissue = Tissue.healthy(heart, endocardium=FastEndocardium())

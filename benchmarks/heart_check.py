@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from twin.benchmarks.broken import BROKEN, sound
 from twin.benchmarks.figure import Figure, at_least, at_most
-from twin.meshes.check import check
-from twin.meshes.repair import repair
+from twin.meshes.checking.check import check
+from twin.meshes.checking.repair import repair
 from twin.meshes.volume import Volume
 
 SECONDS = 2.0

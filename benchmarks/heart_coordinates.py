@@ -7,12 +7,12 @@ import numpy as np
 
 from twin.benchmarks.ellipsoid import ConfocalShell, TruncatedEllipsoid
 from twin.benchmarks.figure import Figure, at_least, at_most, report
+from twin.meshes.anatomy.population import sample_anatomy
 from twin.meshes.build import build_heart
-from twin.meshes.coordinates import compute_coordinates
-from twin.meshes.fibres import FibreRule, rule_based_fibres
+from twin.meshes.fields.coordinates import compute_coordinates
+from twin.meshes.fields.fibres import FibreRule, rule_based_fibres
 from twin.meshes.heart import Coordinates, Fibres
-from twin.meshes.lattice import mesh_solid
-from twin.meshes.population import sample_anatomy
+from twin.meshes.meshing.lattice import mesh_solid
 from twin.meshes.volume import Volume
 
 SECONDS = 20.0

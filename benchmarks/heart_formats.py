@@ -16,15 +16,14 @@ import numpy as np
 from twin.benchmarks.figure import Figure, at_least, at_most, report
 from twin.benchmarks.honest_files import Honest, small_heart, write_honest
 from twin.benchmarks.mutations import mutate
-from twin.meshes import quarantine
-from twin.meshes.check import check
+from twin.meshes.checking.check import check
+from twin.meshes.cine.segmentation import Stack
 from twin.meshes.cine.slices import GuidePoints
 from twin.meshes.errors import InputError
-from twin.meshes.formats import read_heart, read_surface, read_volume, write_heart
+from twin.meshes.formats import quarantine, read_heart, read_surface, read_volume, write_heart
 from twin.meshes.formats.making import complete
 from twin.meshes.heart import Heart
 from twin.meshes.progress import silent
-from twin.meshes.segmentation import Stack
 from twin.meshes.surface import Surface
 from twin.meshes.volume import Volume
 

@@ -9,11 +9,11 @@ import numpy as np
 import pyvista
 
 from twin.benchmarks.figure import Figure, at_least, at_most, report
-from twin.meshes.check import check
+from twin.meshes.checking.check import check
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Boundary, Heart
+from twin.meshes.meshing.triple import cavity_volume, join_walls
 from twin.meshes.surface import Surface
-from twin.meshes.triple import cavity_volume, join_walls
 from twin.meshes.volume import Volume
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -8,12 +8,12 @@ import numpy as np
 
 from twin.benchmarks.figure import Figure, at_least, at_most, report
 from twin.benchmarks.solids import Chain, Cup, Shell
-from twin.meshes.distance import SurfaceSolid
+from twin.meshes.anatomy.population import sample_anatomy
 from twin.meshes.heart import signed_volumes
-from twin.meshes.lattice import mesh_solid
-from twin.meshes.population import sample_anatomy
-from twin.meshes.quality import scaled_jacobian
-from twin.meshes.solid import Solid
+from twin.meshes.meshing.distance import SurfaceSolid
+from twin.meshes.meshing.lattice import mesh_solid
+from twin.meshes.meshing.quality import scaled_jacobian
+from twin.meshes.meshing.solid import Solid
 from twin.meshes.surface import Surface
 from twin.meshes.topology import (
     boundary_triangles,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.benchmarks.figure import Figure, at_least, at_most, report
-from twin.meshes.check import check
-from twin.meshes.lattice import mesh_solid
+from twin.meshes.anatomy.population import Sex, sample_subject
+from twin.meshes.checking.check import check
 from twin.meshes.measurement import Measurements, measure
-from twin.meshes.population import Sex, sample_subject
-from twin.meshes.quality import scaled_jacobian
+from twin.meshes.meshing.lattice import mesh_solid
+from twin.meshes.meshing.quality import scaled_jacobian
 
 SPACING = 3.0
 SAMPLES, QUICK_SAMPLES = 200, 24

@@ -11,13 +11,13 @@ import numpy as np
 import pyvista
 
 from twin.benchmarks.ellipsoid import TruncatedEllipsoid
+from twin.meshes.cine.segmentation import Stack
 from twin.meshes.cine.slices import GuidePoints
 from twin.meshes.formats import read_heart, read_surface, read_volume, write_heart
 from twin.meshes.formats.bivme import read_guidepoints
 from twin.meshes.formats.nifti import read_stack
 from twin.meshes.formats.registry import find_format
 from twin.meshes.heart import Boundary, Coordinates, Fibres, Heart
-from twin.meshes.segmentation import Stack
 
 OXFORD_ELECTRODES = np.linspace([10.0, -10.0, 5.0], [12.0, -8.0, -5.0], 10)
 LI_SCAR = np.arange(1, 40)

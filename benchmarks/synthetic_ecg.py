@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from twin.simulation.delineation import Fiducials
 from twin.simulation.ecg import ECG, standard_ecg
 from twin.simulation.leads import INDEPENDENT
+from twin.simulation.recording.delineation import Fiducials
 
 # Rows as INDEPENDENT; columns: left, down, back.
 DOWER = np.array(

@@ -4,12 +4,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from twin.meshes.coordinates import compute_coordinates
 from twin.meshes.errors import InputError
-from twin.meshes.fibres import STANDARD_RULE, FibreRule, rule_based_fibres
+from twin.meshes.fields.coordinates import compute_coordinates
+from twin.meshes.fields.fibres import STANDARD_RULE, FibreRule, rule_based_fibres
+from twin.meshes.fields.labels import find_boundary, with_base
+from twin.meshes.fields.laplace import unit
 from twin.meshes.heart import Boundary, Fibres, Heart, signed_volumes
-from twin.meshes.labels import find_boundary, with_base
-from twin.meshes.laplace import unit
 from twin.meshes.progress import Progress, silent
 from twin.meshes.topology import boundary_triangles, row_keys
 from twin.meshes.volume import Volume

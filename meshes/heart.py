@@ -83,7 +83,7 @@ class Heart:
     @staticmethod
     def sample(seed: int, **settings) -> "Heart":
         """A random heart of the population; see `population.sample_heart` for the settings."""
-        from twin.meshes.population import sample_heart
+        from twin.meshes.anatomy.population import sample_heart
 
         return sample_heart(seed, **settings)
 
@@ -120,7 +120,7 @@ class Heart:
     @cached_property
     def segments(self) -> Int[np.ndarray, " points"]:
         """AHA segment of each node, 1 to 17; 0 in the right ventricle."""
-        from twin.meshes.segments import aha_segments
+        from twin.meshes.fields.segments import aha_segments
 
         return aha_segments(self.coordinates)
 

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
+from twin.meshes.anatomy.sizes import MYOCARDIAL_DENSITY
 from twin.meshes.heart import Boundary, Heart, signed_volumes
-from twin.meshes.sizes import MYOCARDIAL_DENSITY
 from twin.meshes.surface import Surface
 from twin.meshes.topology import boundary_triangles, open_edges
 from twin.meshes.volume import Volume

@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import ConvexHull
 
-from twin.meshes import chest
-from twin.meshes.distance import SurfaceSolid
-from twin.meshes.electrodes import (
+from twin.meshes.anatomy.population import CENTROID, Sex
+from twin.meshes.checking.surface_faults import SurfaceExamination, check_surface
+from twin.meshes.chest import template as chest
+from twin.meshes.chest.electrodes import (
     Electrodes,
     average_electrodes,
     project_electrodes,
@@ -19,9 +20,8 @@ from twin.meshes.electrodes import (
 )
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
-from twin.meshes.population import CENTROID, Sex
+from twin.meshes.meshing.distance import SurfaceSolid
 from twin.meshes.surface import Surface
-from twin.meshes.surface_faults import SurfaceExamination, check_surface
 from twin.meshes.units import TORSO
 
 HEIGHTS = {None: 1700.0, Sex.FEMALE: 1630.0, Sex.MALE: 1760.0}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from twin.meshes.element_faults import HEART_SIZE, UNITS
+from twin.meshes.checking.element_faults import HEART_SIZE, UNITS
 from twin.meshes.errors import InputError
 
 AXES = {"LPS": np.array([1.0, 1.0, 1.0]), "RAS": np.array([-1.0, -1.0, 1.0])}

@@ -14,8 +14,8 @@ from twin.meshes.files import content_hash
 from twin.simulation.leads import STANDARD, canonical_name, in_standard_order, solve_limb_leads
 
 if TYPE_CHECKING:
-    from twin.simulation.ecg_measures import Measures
-    from twin.simulation.ecg_quality import Fault
+    from twin.simulation.recording.measures import Measures
+    from twin.simulation.recording.quality import Fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +46,13 @@ class ECG:
     def read(path: str | Path, **declared) -> "ECG":
         """An ECG from any file that `ecg_files` knows; see `ecg_files.read_ecg` for what the
         caller may declare where the file does not: rate, unit, leads."""
-        from twin.simulation.ecg_files import read_ecg
+        from twin.simulation.recording.files import read_ecg
 
         return read_ecg(path, **declared)
 
     def write(self, path: str | Path) -> None:
         """Write to `path`; its ending chooses the format."""
-        from twin.simulation.ecg_files import write_ecg
+        from twin.simulation.recording.files import write_ecg
 
         write_ecg(self, path)
 
@@ -111,25 +111,25 @@ class ECG:
 
     def resample(self, rate: float) -> "ECG":
         """At another rate, Hz; see `ecg_filters.resample`."""
-        from twin.simulation.ecg_filters import resample
+        from twin.simulation.recording.filters import resample
 
         return resample(self, rate)
 
     def measure(self, **settings) -> "Measures":
         """QRS, QT, axis, amplitudes and the rest; see `ecg_measures.measure`."""
-        from twin.simulation.ecg_measures import measure
+        from twin.simulation.recording.measures import measure
 
         return measure(self, **settings)
 
     def faults(self) -> tuple["Fault", ...]:
         """What is wrong with the recording; see `ecg_quality.find_faults`."""
-        from twin.simulation.ecg_quality import find_faults
+        from twin.simulation.recording.quality import find_faults
 
         return find_faults(self)
 
     def plot(self, path: str | Path, **settings) -> None:
         """ECG paper as PNG, PDF or SVG; see `ecg_paper.plot_ecg`."""
-        from twin.simulation.ecg_paper import plot_ecg
+        from twin.simulation.recording.paper import plot_ecg
 
         plot_ecg(self, path, **settings)
 

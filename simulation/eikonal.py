@@ -11,9 +11,9 @@ from jaxtyping import Array, Bool, Float, Int
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.simulation.activation import Activation, Reached
-from twin.simulation.arrivals import arrival_times, edge_lengths
-from twin.simulation.front import AnyArray, Front, Rings, conducting_nodes
-from twin.simulation.sources import Ways, beginnings, trace_ways
+from twin.simulation.fronts.arrivals import arrival_times, edge_lengths
+from twin.simulation.fronts.front import AnyArray, Front, Rings, conducting_nodes
+from twin.simulation.fronts.sources import Ways, beginnings, trace_ways
 from twin.simulation.tissue import Tissue
 
 

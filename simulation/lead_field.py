@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from twin.meshes.cache import remembered
-from twin.meshes.distance import closest_weights
 from twin.meshes.errors import InputError
 from twin.meshes.files import content_hash
 from twin.meshes.heart import Heart
+from twin.meshes.meshing.distance import closest_weights
 from twin.meshes.surface import Surface
 from twin.meshes.torso import Torso
 from twin.simulation.leads import CHEST, IN_TERMS_OF_I_AND_II, INDEPENDENT
@@ -62,8 +62,8 @@ class LeadField:
     @staticmethod
     def boundary_elements(heart: Heart, torso: Torso) -> "LeadField":
         """With skin, lungs and blood pools, each of one conductivity: the default."""
-        from twin.simulation.surface_charges import surroundings
-        from twin.simulation.torso_conductor import torso_conductor
+        from twin.simulation.conductor.surface_charges import surroundings
+        from twin.simulation.conductor.surfaces import torso_conductor
 
         def compute(placed):
             conductor = torso_conductor(heart, placed)
@@ -79,7 +79,7 @@ class LeadField:
         The reference for the other methods: slow, and the rest is the same wherever a moved
         electrode goes.
         """
-        from twin.simulation.torso_volume import finite_element_rest
+        from twin.simulation.conductor.volume import finite_element_rest
 
         def compute(placed):
             return finite_element_rest(heart, placed, electrode_places(placed), finest)

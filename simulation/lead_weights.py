@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from twin.meshes.errors import InputError
+from twin.meshes.fields.laplace import LinearElements
 from twin.meshes.heart import Heart
-from twin.meshes.laplace import LinearElements
 from twin.simulation.lead_field import LeadField
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from twin.meshes.errors import InputError
+from twin.meshes.fields.laplace import LinearElements
 from twin.meshes.heart import Heart
-from twin.meshes.laplace import LinearElements
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from twin.meshes import quarantine
 from twin.meshes.errors import InputError
+from twin.meshes.formats import quarantine
 from twin.meshes.formats.fibres import attach_fibres
 from twin.meshes.formats.grid import Grid, from_arrays
 from twin.meshes.formats.intake import surface_of, volume_of
 from twin.meshes.formats.record import grid_of, heart_of, is_record
 from twin.meshes.formats.registry import ASSEMBLIES, FORMATS, Format, find_format, find_writer
+from twin.meshes.formats.warden import find_function
 from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.meshes.surface import Surface
 from twin.meshes.units import Extent
 from twin.meshes.volume import Volume
-from twin.meshes.warden import find_function
 
 FLATTEN = "twin.meshes.formats.grid:to_arrays"
 COMMON_OPTIONS = ("unit", "axes", "progress", "spacing")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from twin.meshes.cine.guidepoints import reconstruct
 from twin.meshes.cine.slices import KINDS, GuidePoints, Plane, complete_planes
+from twin.meshes.cine.tetrahedra import mesh_wall, only_hearts
 from twin.meshes.errors import InputError
-from twin.meshes.guidepoints import reconstruct
-from twin.meshes.meshing import mesh_wall, only_hearts
 from twin.meshes.progress import Progress, silent
 from twin.meshes.units import find_axes, find_scale
 from twin.meshes.volume import Volume

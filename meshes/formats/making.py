@@ -7,18 +7,18 @@ from dataclasses import fields, replace
 import numpy as np
 
 from twin.meshes.build import build_heart
-from twin.meshes.check import check
-from twin.meshes.distance import SurfaceSolid
+from twin.meshes.checking.check import check
+from twin.meshes.checking.fibre_faults import mend_fibres
+from twin.meshes.checking.findings import Finding
+from twin.meshes.checking.repair import repair
 from twin.meshes.errors import InputError
-from twin.meshes.fibre_faults import mend_fibres
-from twin.meshes.findings import Finding
 from twin.meshes.formats.conventions import ENDOCARDIA
 from twin.meshes.heart import Boundary, Fibres, Heart
-from twin.meshes.lattice import mesh_solid
+from twin.meshes.meshing.distance import SurfaceSolid
+from twin.meshes.meshing.lattice import mesh_solid
+from twin.meshes.meshing.triple import join_walls
 from twin.meshes.progress import Progress
-from twin.meshes.repair import repair
 from twin.meshes.surface import Surface
-from twin.meshes.triple import join_walls
 from twin.meshes.units import doubt_axes
 from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from twin.meshes import quarantine
+from twin.meshes.cine.segmentation import Stack, reconstruct
+from twin.meshes.cine.tetrahedra import mesh_wall, only_hearts
 from twin.meshes.errors import InputError
-from twin.meshes.meshing import mesh_wall, only_hearts
+from twin.meshes.formats import quarantine
+from twin.meshes.meshing.wall import Grid
 from twin.meshes.progress import Progress, silent
-from twin.meshes.segmentation import Stack, reconstruct
 from twin.meshes.units import UNITS, find_axes
 from twin.meshes.volume import Volume
-from twin.meshes.wall import Grid
 
 LARGEST_IMAGE = 500_000_000
 """Bytes; a stack of cine slices unfolds to a few millions."""

@@ -3,10 +3,10 @@
 import pytest
 
 from twin.benchmarks.ellipsoid import TruncatedEllipsoid
-from twin.meshes.anatomy import Anatomy
+from twin.meshes.anatomy.biventricular import Anatomy
 from twin.meshes.build import build_heart
-from twin.meshes.coordinates import compute_coordinates
-from twin.meshes.lattice import mesh_solid
+from twin.meshes.fields.coordinates import compute_coordinates
+from twin.meshes.meshing.lattice import mesh_solid
 
 
 @pytest.fixture(scope="session")

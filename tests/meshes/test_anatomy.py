@@ -6,10 +6,10 @@ from scipy.ndimage import label as components
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from twin.meshes.anatomy import Anatomy
+from twin.meshes.anatomy.biventricular import Anatomy
+from twin.meshes.anatomy.implicit import Undulation
+from twin.meshes.anatomy.sizes import heart_centroid, integrate_volumes
 from twin.meshes.heart import Boundary
-from twin.meshes.implicit import Undulation
-from twin.meshes.sizes import heart_centroid, integrate_volumes
 
 STEP = 1.5
 TURN = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]

@@ -5,7 +5,7 @@ import pytest
 
 from twin.meshes.build import build_heart
 from twin.meshes.errors import InputError
-from twin.meshes.fibres import FibreRule
+from twin.meshes.fields.fibres import FibreRule
 from twin.meshes.heart import Boundary
 from twin.meshes.volume import Volume
 

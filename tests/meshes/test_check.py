@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from twin.benchmarks.broken import BROKEN, sound
-from twin.meshes.check import FAULTS, check
-from twin.meshes.findings import Severity
+from twin.meshes.checking.check import FAULTS, check
+from twin.meshes.checking.findings import Severity
 from twin.meshes.heart import Coordinates, Fibres, Heart
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

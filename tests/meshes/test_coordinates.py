@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 from twin.benchmarks.ellipsoid import ConfocalShell
 from twin.benchmarks.heart_coordinates import coordinate_error
 from twin.meshes.build import build_heart
-from twin.meshes.coordinates import compute_coordinates
 from twin.meshes.errors import InputError
+from twin.meshes.fields.coordinates import compute_coordinates
 from twin.meshes.heart import Boundary
-from twin.meshes.lattice import mesh_solid
+from twin.meshes.meshing.lattice import mesh_solid
 from twin.meshes.volume import Volume
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

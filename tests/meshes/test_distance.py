@@ -8,11 +8,11 @@ import pyvista
 from scipy.spatial import ConvexHull
 
 from twin.benchmarks.solids import Cup
-from twin.meshes.distance import SurfaceSolid, close, closest_weights
 from twin.meshes.errors import InputError
 from twin.meshes.heart import signed_volumes
-from twin.meshes.lattice import mesh_solid
-from twin.meshes.quality import scaled_jacobian
+from twin.meshes.meshing.distance import SurfaceSolid, close, closest_weights
+from twin.meshes.meshing.lattice import mesh_solid
+from twin.meshes.meshing.quality import scaled_jacobian
 from twin.meshes.surface import Surface
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

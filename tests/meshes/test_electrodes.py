@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from twin.meshes.electrodes import (
+from twin.meshes.chest.electrodes import (
     DEVIATIONS,
     MEANS,
     NAMES,

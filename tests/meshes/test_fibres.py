@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from twin.benchmarks.heart_coordinates import fibre_error
-from twin.meshes.coordinates import compute_coordinates
-from twin.meshes.fibres import FibreRule, rule_based_fibres
+from twin.meshes.fields.coordinates import compute_coordinates
+from twin.meshes.fields.fibres import FibreRule, rule_based_fibres
 from twin.meshes.topology import face_neighbours
 
 

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from twin.benchmarks import honest_files
 from twin.benchmarks.honest_files import LI_SCAR, small_heart, write_honest, write_li, write_oxford
-from twin.meshes.check import check
+from twin.meshes.checking.check import check
 from twin.meshes.errors import InputError
 from twin.meshes.formats import oxford, read_heart, read_surface, read_volume, write_heart
 from twin.meshes.heart import Boundary, Heart

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from twin.meshes.check import check
+from twin.meshes.checking.check import check
 from twin.meshes.cine.alignment import align_slices
 from twin.meshes.cine.annuli import find_annulus
+from twin.meshes.cine.guidepoints import reconstruct
 from twin.meshes.cine.slices import GuidePoints, Plane
 from twin.meshes.errors import InputError
 from twin.meshes.formats.bivme import make, read_guidepoints, read_planes
-from twin.meshes.guidepoints import reconstruct
 from twin.meshes.heart import Boundary
 
 STUDY = Path(__file__).parents[2].parent / "shared" / "data" / "bivme" / "guidepoints"

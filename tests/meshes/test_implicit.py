@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from twin.meshes.implicit import (
+from twin.meshes.anatomy.implicit import (
     Egg,
     HalfSpace,
     Level,

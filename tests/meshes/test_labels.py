@@ -6,8 +6,8 @@ import pyvista
 from scipy.spatial.transform import Rotation
 
 from twin.meshes.errors import InputError
+from twin.meshes.fields.labels import find_boundary, label_surface, with_base
 from twin.meshes.heart import Boundary
-from twin.meshes.labels import find_boundary, label_surface, with_base
 from twin.meshes.surface import Surface
 from twin.meshes.topology import boundary_triangles, row_keys
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from twin.meshes.errors import TwinError
-from twin.meshes.laplace import DirichletProblem, LinearElements, conjugate_gradients, unit
+from twin.meshes.fields.laplace import DirichletProblem, LinearElements, conjugate_gradients, unit
 
 
 @pytest.fixture(scope="module")

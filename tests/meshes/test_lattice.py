@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from twin.benchmarks.solids import Chain, Cup, Shell
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Boundary, signed_volumes
-from twin.meshes.lattice import mesh_solid
-from twin.meshes.quality import scaled_jacobian
+from twin.meshes.meshing.lattice import mesh_solid
+from twin.meshes.meshing.quality import scaled_jacobian
 from twin.meshes.surface import Surface
 from twin.meshes.topology import (
     boundary_triangles,

@@ -5,11 +5,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from twin.meshes import population
-from twin.meshes.errors import InputError
-from twin.meshes.heart import Heart
-from twin.meshes.measurement import measure_heart
-from twin.meshes.population import (
+from twin.meshes.anatomy import population
+from twin.meshes.anatomy.population import (
     CENTROID,
     CORRELATIONS,
     DEVIATIONS,
@@ -19,10 +16,13 @@ from twin.meshes.population import (
     sample_anatomy,
     sample_subject,
 )
-from twin.meshes.sizes import MYOCARDIAL_DENSITY, heart_centroid, integrate_volumes
+from twin.meshes.anatomy.sizes import MYOCARDIAL_DENSITY, heart_centroid, integrate_volumes
+from twin.meshes.errors import InputError
+from twin.meshes.heart import Heart
+from twin.meshes.measurement import measure_heart
 
 PRINT_BITS = (
-    "from twin.meshes.population import sample_anatomy; import numpy as np;"
+    "from twin.meshes.anatomy.population import sample_anatomy; import numpy as np;"
     "solid = sample_anatomy(7).solid; low, high = solid.bounds;"
     "points = np.random.default_rng(0).uniform(low, high, (1000, 3));"
     "from twin.meshes.files import content_hash; print(content_hash(solid.distance(points)))"

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from twin.meshes import quarantine
 from twin.meshes.errors import InputError, TwinError
-from twin.meshes.quarantine import Limits, run
+from twin.meshes.formats import quarantine
+from twin.meshes.formats.quarantine import Limits, run
 
 BAD = "twin.benchmarks.misbehaviour"
 SHORT = Limits(seconds=1.0, bytes=2**30)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from twin.benchmarks.broken import BROKEN, sound
-from twin.meshes.check import check
+from twin.meshes.checking.check import check
+from twin.meshes.checking.repair import repair
 from twin.meshes.errors import InputError
 from twin.meshes.heart import signed_volumes
-from twin.meshes.repair import repair
 from twin.meshes.volume import Volume
 
 MENDABLE = [broken for broken in BROKEN if broken.mendable]

@@ -7,11 +7,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from twin.meshes.check import check
+from twin.meshes.checking.check import check
+from twin.meshes.cine.segmentation import reconstruct
 from twin.meshes.errors import InputError
 from twin.meshes.formats.nifti import make, parse_labels, read_stack
 from twin.meshes.heart import Boundary
-from twin.meshes.segmentation import reconstruct
 
 IMAGE = Path(__file__).parents[2].parent / "shared" / "data" / "bivme" / "seg" / "SAX_3d_1.nii.gz"
 LABELS = {"lv_cavity": 1, "myocardium": 2, "rv_cavity": 3}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from twin.meshes.fields.segments import NAMES, aha_segments
 from twin.meshes.heart import Coordinates
-from twin.meshes.segments import NAMES, aha_segments
 
 SECTORS = ("inferior", "inferolateral", "anterolateral", "anterior", "anteroseptal", "inferoseptal")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
+from twin.meshes.checking.surface_faults import FAULTS, check_surface
 from twin.meshes.surface import Surface
-from twin.meshes.surface_faults import FAULTS, check_surface
 
 
 def sphere(radius=40.0, shift=0.0) -> Surface:

@@ -8,13 +8,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from twin.benchmarks.broken import sound
-from twin.meshes.distance import SurfaceSolid
-from twin.meshes.electrodes import DEVIATIONS, MEANS, NAMES, nearest_on
+from twin.meshes.anatomy.population import CENTROID, Sex
+from twin.meshes.checking.surface_faults import check_surface
+from twin.meshes.chest.electrodes import DEVIATIONS, MEANS, NAMES, nearest_on
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Coordinates, Fibres, Heart
-from twin.meshes.population import CENTROID, Sex
+from twin.meshes.meshing.distance import SurfaceSolid
 from twin.meshes.surface import Surface
-from twin.meshes.surface_faults import check_surface
 from twin.meshes.torso import Conductivities, Torso, centroid
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

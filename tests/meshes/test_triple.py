@@ -9,9 +9,9 @@ import pyvista
 
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Boundary
+from twin.meshes.meshing.triple import cavity_volume, join_walls
 from twin.meshes.surface import Surface
 from twin.meshes.topology import open_edges
-from twin.meshes.triple import cavity_volume, join_walls
 
 FITTED = Path(__file__).parents[2].parent / "shared" / "data" / "bivme" / "fitted"
 

@@ -7,9 +7,9 @@ import pytest
 
 from twin.benchmarks.synthetic_ecg import DOWER, P, Q, R, S, T, Wave, synthetic_ecg
 from twin.meshes.errors import InputError
-from twin.simulation.beats import average_beat, find_beats, plausible_rates
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_quality import limb_residual
+from twin.simulation.recording.beats import average_beat, find_beats, plausible_rates
+from twin.simulation.recording.quality import limb_residual
 
 R_TIMES = 300 + 42 + 900 * np.arange(10)
 

@@ -7,9 +7,9 @@ import pytest
 import pyvista
 
 from twin.benchmarks.small_torso import small_heart
+from twin.meshes.checking.surface_faults import check_surface
 from twin.meshes.formats import read_surface
-from twin.meshes.surface_faults import check_surface
-from twin.simulation.blood_pools import Cavity, blood_pools, even_surface
+from twin.simulation.conductor.blood_pools import Cavity, blood_pools, even_surface
 
 BIVME = Path(__file__).parents[2].parent / "shared" / "data" / "bivme" / "fitted"
 

@@ -8,7 +8,12 @@ from twin.benchmarks.spheres import (
     dipole_in_insulated_sphere,
     sphere,
 )
-from twin.simulation.boundary_elements import Conductor, Interface, double_layer, solid_angles
+from twin.simulation.conductor.boundary_elements import (
+    Conductor,
+    Interface,
+    double_layer,
+    solid_angles,
+)
 
 MOMENT = np.array([0.3, 0.5, 0.8])
 

@@ -5,8 +5,8 @@ import pytest
 
 from twin.benchmarks.synthetic_ecg import P, Q, R, S, T, Wave, synthetic_ecg, true_fiducials
 from twin.meshes.errors import InputError
-from twin.simulation.beats import Beat, average_beat
-from twin.simulation.delineation import delineate
+from twin.simulation.recording.beats import Beat, average_beat
+from twin.simulation.recording.delineation import delineate
 
 # ms; the CSE working party's two standard deviations between five cardiologists are P onset 10.2,
 # P end 12.7, QRS onset 6.5, QRS end 11.6, T end 30.6 (1985, Eur Heart J 6:815).

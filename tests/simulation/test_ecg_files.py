@@ -13,8 +13,8 @@ import pytest
 from twin.benchmarks.synthetic_ecg import synthetic_ecg
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_files import read_ecg
 from twin.simulation.leads import INDEPENDENT, STANDARD
+from twin.simulation.recording.files import read_ecg
 
 # mV lost on the way: half a step of 16 bits of the largest lead, or the digits of the text.
 ROUNDING = {"hea": 1e-4, "csv": 1e-6, "dcm": 5e-5, "h5": 0.0, "edf": 5e-5}

@@ -6,7 +6,7 @@ import pytest
 from twin.benchmarks.synthetic_ecg import synthetic_ecg
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_filters import (
+from twin.simulation.recording.filters import (
     Phase,
     find_mains,
     remove_baseline,

@@ -8,8 +8,8 @@ import pytest
 from twin.benchmarks.synthetic_ecg import DOWER, P, Q, R, S, T, Wave, synthetic_ecg
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import standard_ecg
-from twin.simulation.ecg_measures import QtFormula, count_notches, frontal_axis
 from twin.simulation.leads import IN_TERMS_OF_I_AND_II, INDEPENDENT, LIMB
+from twin.simulation.recording.measures import QtFormula, count_notches, frontal_axis
 
 
 @pytest.fixture(scope="module")

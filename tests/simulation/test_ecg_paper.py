@@ -7,7 +7,7 @@ from matplotlib.image import imread
 from twin.benchmarks.synthetic_ecg import Q, R, S, T, synthetic_ecg
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_paper import PAGE, draw_paper, plot_ecgs
+from twin.simulation.recording.paper import PAGE, draw_paper, plot_ecgs
 
 
 def traces(figure):

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from twin.simulation.ecg import ECG
-from twin.simulation.ecg_filters import remove_mains
-from twin.simulation.ecg_quality import Kind, find_faults, limb_residual
 from twin.simulation.leads import STANDARD
+from twin.simulation.recording.filters import remove_mains
+from twin.simulation.recording.quality import Kind, find_faults, limb_residual
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 RECORD = DATA / "ecg_ptb_s0010" / "s0010_re.hea"

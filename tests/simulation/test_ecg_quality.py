@@ -9,8 +9,8 @@ import pytest
 from twin.benchmarks.synthetic_ecg import synthetic_ecg
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import ECG, standard_ecg
-from twin.simulation.ecg_quality import Kind, find_faults, limb_residual, require_sound
 from twin.simulation.leads import INDEPENDENT, LIMB
+from twin.simulation.recording.quality import Kind, find_faults, limb_residual, require_sound
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_every_order_of_the_limb_leads_is_told(ecg):
 
 
 def find_swaps(ecg):
-    from twin.simulation import ecg_quality
+    from twin.simulation.recording import quality as ecg_quality
 
     return list(ecg_quality._limb_order(ecg.between(0, 1500)))
 

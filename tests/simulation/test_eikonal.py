@@ -15,10 +15,10 @@ from scipy.sparse.linalg import splu
 from twin.benchmarks.boxes import box_heart, box_mesh
 from twin.meshes.errors import InputError
 from twin.native import kernels
-from twin.simulation import arrivals, arrivals_reference
 from twin.simulation.activation import Reached
 from twin.simulation.eikonal import activation, activation_times, locate_sources, pose
-from twin.simulation.front import Front
+from twin.simulation.fronts import arrivals, arrivals_reference
+from twin.simulation.fronts.front import Front
 from twin.simulation.tissue import Tissue
 
 jax.config.update("jax_enable_x64", True)

@@ -11,7 +11,7 @@ import pytest
 from twin.benchmarks.boxes import box_heart
 from twin.benchmarks.ecg_forward import box_qrs, crtdemo_correlations, relative_difference
 from twin.meshes.errors import InputError
-from twin.meshes.laplace import LinearElements
+from twin.meshes.fields.laplace import LinearElements
 from twin.simulation.action_potential import ActionPotentials
 from twin.simulation.forward import ForwardECG
 

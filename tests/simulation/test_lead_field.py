@@ -8,7 +8,7 @@ import pytest
 
 from twin.benchmarks.small_torso import round_torso, small_heart
 from twin.meshes.errors import InputError
-from twin.simulation import torso_conductor
+from twin.simulation.conductor import surfaces as torso_conductor
 from twin.simulation.lead_field import ELECTRODES, LeadField, independent_leads, twelve_leads
 from twin.simulation.leads import INDEPENDENT, STANDARD
 

@@ -6,7 +6,7 @@ import pytest
 
 from twin.benchmarks.small_torso import round_torso, small_heart
 from twin.meshes.errors import InputError
-from twin.meshes.laplace import LinearElements
+from twin.meshes.fields.laplace import LinearElements
 from twin.simulation.lead_field import LeadField
 from twin.simulation.lead_weights import Intracellular, lead_weights, node_weights
 

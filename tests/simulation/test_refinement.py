@@ -4,7 +4,7 @@ import numpy as np
 
 from twin.benchmarks.spheres import sphere
 from twin.meshes.topology import non_manifold_edges, open_edges, wrongly_turned_edges
-from twin.simulation.refinement import refine_near
+from twin.simulation.conductor.refinement import refine_near
 
 
 def test_edges_near_a_place_are_shorter_than_their_way_to_it():

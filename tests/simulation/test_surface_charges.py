@@ -9,9 +9,9 @@ from twin.benchmarks.spheres import (
     sphere,
 )
 from twin.meshes.surface import Surface
-from twin.simulation.boundary_elements import Conductor, Interface
-from twin.simulation.surface_charges import surroundings
-from twin.simulation.triangle_integrals import hat_potentials
+from twin.simulation.conductor.boundary_elements import Conductor, Interface
+from twin.simulation.conductor.surface_charges import surroundings
+from twin.simulation.conductor.triangle_integrals import hat_potentials
 
 SKIN, BLOOD = 0.2, 0.6
 RADIUS, OFFSET = 25.0, 35.0

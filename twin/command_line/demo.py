@@ -14,7 +14,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, another heart.")] = 1,
 ) -> None:
     """Make a heart from nothing, check it, and write it for ParaView with a picture."""
-    from twin.meshes.check import check
+    from twin.meshes.checking.check import check
     from twin.meshes.formats import read_volume
     from twin.meshes.heart import Heart
     from twin.picture import picture_heart

@@ -93,7 +93,7 @@ def import_(
 @app.command()
 def check(source: Source, unit: Unit = None, axes: Axes = None, as_json: Json = False) -> None:
     """Examine a mesh; every finding is named, counted, located, and says what repairs it."""
-    from twin.meshes.check import check as examine
+    from twin.meshes.checking.check import check as examine
     from twin.meshes.formats import read_volume
 
     volume = read_volume(source, unit=unit, axes=axes)
@@ -117,8 +117,8 @@ def repair(
 ) -> None:
     """Mend what can be mended without guessing, and build the heart anew."""
     from twin.meshes.build import build_heart
+    from twin.meshes.checking.repair import repair as mend
     from twin.meshes.formats import read_volume
-    from twin.meshes.repair import repair as mend
 
     volume, mended = mend(read_volume(source, unit=unit, axes=axes), file=str(source))
     for finding in mended:

@@ -1,0 +1,1 @@
+"""Hearts that nobody has: ventricles from sizes, and a population of them."""

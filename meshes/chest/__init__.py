@@ -1,0 +1,1 @@
+"""The body's surfaces and the electrodes on them."""

@@ -1,0 +1,1 @@
+"""What is known at every place in a heart: labels, coordinates, segments, fibres."""

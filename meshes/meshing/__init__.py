@@ -1,0 +1,1 @@
+"""From a solid, given by its signed distance, to tetrahedra."""

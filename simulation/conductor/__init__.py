@@ -1,0 +1,1 @@
+"""The body as a volume conductor: boundary elements, and finite elements as the reference."""

@@ -1,0 +1,124 @@
+"""An electrode's field in a piecewise homogeneous body, as that of charges on the interfaces.
+
+Let g(x) be the monopole potentials 1 / (4 pi |r_j - x|) at the interfaces' nodes r_j, and phi =
+A^-1 g(x) the potentials there of unit current at x (see boundary_elements.py). At a smooth place e
+of the skin of conductivity s the same integral equation gives the electrode's potential
+
+    Z(x) = 2 / s [1 / (4 pi |e - x|) + k_e . phi] = 2 / s [1 / (4 pi |e - x|) + y . g(x)]
+
+with k_e the double layer as e sees it and y = A^-T k_e: by reciprocity, the field of the current
+at the electrode and of charges y_j that it gathers on the interfaces. Their density is taken to
+be linear on triangles, integrated analytically where x is near (Wilton et al., IEEE Trans Antennas
+Propag 32:276, 1984) and by the midpoints of a triangle's edges, exact for quadratics, elsewhere.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+
+from twin.meshes.topology import triangle_edges
+from twin.simulation.conductor.boundary_elements import Conductor, seen_from
+from twin.simulation.conductor.triangle_integrals import hat_potentials
+
+NEAR = 1.2
+"""Longest edges of a triangle within which a place is near it."""
+
+CLOSEST = 1e-3
+"""mm; so near to the midpoint of an edge no place is taken to be."""
+
+BLOCK = 1 << 18
+"""Pairs of place and triangle computed at once."""
+
+
+def surroundings(
+    conductor: Conductor,
+    electrodes: Float[np.ndarray, "electrodes anchors 3"],
+    observers: Float[np.ndarray, "points 3"],
+) -> Float[np.ndarray, "electrodes anchors points"]:
+    """Z at the observers without the electrodes' own 2 / (4 pi s distance), 1 / (S/m mm)."""
+    skin = conductor.interfaces[0]
+    charges = gathered_charges(conductor, electrodes.reshape(-1, 3)) * (2 / skin.inside)
+    field = charge_potentials(conductor, charges, observers)
+    return field.T.reshape(*electrodes.shape[:2], -1)
+
+
+def gathered_charges(
+    conductor: Conductor, electrodes: Float[np.ndarray, "electrodes 3"]
+) -> Float[np.ndarray, "nodes electrodes"]:
+    """On each node of the interfaces, for half a unit of current leaving each electrode."""
+    return conductor.charges(seen_from(conductor, electrodes).T)
+
+
+def charge_potentials(
+    conductor: Conductor,
+    charges: Float[np.ndarray, "nodes fields"],
+    observers: Float[np.ndarray, "points 3"],
+) -> Float[np.ndarray, "points fields"]:
+    """Of charges spread linearly over the triangles around their nodes."""
+    density = charges / conductor.node_areas[:, None]
+    places, lumps = _edge_lumps(conductor, density)
+    observers = np.asarray(observers, np.float32)
+    potentials = _far_part(*_single(observers, places, lumps))
+    corners, densities = _single(
+        conductor.points[conductor.triangles], density[conductor.triangles]
+    )
+    for place, face in _near_pairs(observers, corners):
+        potentials = _add_near_part(potentials, place, face, observers, corners, densities)
+    return np.asarray(potentials[: len(observers)]) / (4 * np.pi)
+
+
+def _edge_lumps(conductor, density):
+    """Middles of all edges, and a third of the charge of both triangles beside each."""
+    sides = np.sort(triangle_edges(conductor.triangles), axis=1)
+    edges, number = np.unique(sides, axis=0, return_inverse=True)
+    area = np.bincount(number.ravel(), np.repeat(conductor.areas / 3, 3))
+    middles, means = (values[edges].mean(axis=1) for values in (conductor.points, density))
+    return middles, area[:, None] * means
+
+
+def _single(*arrays):
+    return [np.asarray(array, np.float32) for array in arrays]
+
+
+@jax.jit
+def _far_part(observers, places, lumps):
+    """Sum of lump / distance; one row more than observers, for what is to be dropped."""
+
+    def one_block(block):
+        square = sum((block[:, i, None] - places[:, i]) ** 2 for i in range(3))
+        return jax.lax.rsqrt(jnp.maximum(square, CLOSEST**2)) @ lumps
+
+    count = len(observers)
+    padded = jnp.pad(observers, ((0, 1024 - count % 1024), (0, 0)))
+    blocks = jax.lax.map(one_block, padded.reshape(-1, 1024, 3))
+    return blocks.reshape(-1, lumps.shape[1])[: count + 1]
+
+
+def _near_pairs(observers, corners):
+    """Blocks of observers and triangles that are near each other, the last one filled up."""
+    longest = np.linalg.norm(np.roll(corners, 1, axis=1) - corners, axis=2).max(axis=1)
+    found = cKDTree(observers).query_ball_point(corners.mean(axis=1), NEAR * longest)
+    face = np.repeat(np.arange(len(corners)), [len(places) for places in found])
+    place = np.concatenate(found).astype(np.int64)
+    for start in range(0, len(place), BLOCK):
+        missing = max(0, start + BLOCK - len(place))
+        some = slice(start, start + BLOCK)
+        yield (
+            np.pad(place[some], (0, missing), constant_values=len(observers)),
+            np.pad(face[some], (0, missing)),
+        )
+
+
+@partial(jax.jit, donate_argnums=0)
+def _add_near_part(potentials, place, face, observers, corners, densities):
+    """What the linear density of near triangles makes beyond their lumps."""
+    at = observers[place]
+    hats, area = hat_potentials(at, corners[face])
+    middles = (corners + jnp.roll(corners, -1, axis=1))[face] / 2 - at[:, None]
+    lumps = area[:, None] / 6 / jnp.maximum(jnp.linalg.norm(middles, axis=2), CLOSEST)
+    shares = hats - lumps - jnp.roll(lumps, 1, axis=1)
+    return potentials.at[place].add(jnp.einsum("nk,nkf->nf", shares, densities[face]))

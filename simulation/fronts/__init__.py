@@ -1,0 +1,1 @@
+"""The eikonal solver: meshes made ready, sources, kernels and their JAX twin."""

@@ -1,0 +1,141 @@
+"""Where and when a front starts, and what its first arrivals around there are."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from twin.meshes.errors import InputError
+from twin.native import kernels
+from twin.simulation.fronts.front import AnyArray, Front
+
+RADIUS = 2.0
+"""Times within this many mm of a source are those along straight ways from it ..."""
+FEWEST_EDGES, MOST_EDGES = 2.0, 12.0
+"""... but this many edge lengths at least, and at most."""
+
+
+class Ways(NamedTuple):
+    """Straight ways from sources to nodes, cut into pieces, one element each.
+
+    Piece by piece: the way it belongs to, the element, that element's axes, and the plane
+    a x + b y + c z + d = 0 at its end (all 0 where it ends at the node). Rows of padding have
+    source -1 and element -1. Where a source is a node, `at_node` is its number, else -1.
+    """
+
+    source: Int[AnyArray, " ways"]
+    node: Int[AnyArray, " ways"]
+    targets: Float[AnyArray, "ways 3"]
+    way: Int[AnyArray, " pieces"]
+    elements: Int[AnyArray, " pieces"]
+    axes: Float[AnyArray, "pieces 3 3"]
+    planes: Float[AnyArray, "pieces 4"]
+    at_node: Int[AnyArray, " sources"]
+
+
+def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray) -> Ways:
+    """Ways to every node near a place, and to the corners of its element."""
+    edge = front.edge_length
+    radius = min(max(RADIUS, FEWEST_EDGES * edge), MOST_EDGES * edge)
+    rings, points = front.rings, front.points.astype(np.float64, copy=False)
+    traced = []
+    for source, (place, node) in enumerate(zip(places, at_node, strict=True)):
+        place = np.ascontiguousarray(place, np.float64)[None]
+        found = kernels.trace_rays(
+            points, rings.corners, rings.start, rings.slots, place, node, radius
+        )
+        if node < 0 and found["element"] < 0:
+            raise InputError(
+                f"source {source} at ({', '.join(f'{x:.2f}' for x in place[0])}) mm lies outside "
+                f"the heart, which spans {_span(points)}; give a place in the wall or a node"
+            )
+        traced.append(found)
+    return _joined(front, traced, np.asarray(at_node, np.int32))
+
+
+def _joined(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
+    """All sources' ways in arrays of a few sizes, so that few programs need be compiled."""
+    ways = [len(found["nodes"]) for found in traced]
+    counts = np.concatenate([found["counts"] for found in traced])
+    source = _padded(np.repeat(np.arange(len(ways), dtype=np.int32), ways), -1)
+    node = _padded(np.concatenate([found["nodes"] for found in traced]), 0)
+    elements = _padded(np.concatenate([found["elements"] for found in traced]), -1)
+    planes = _padded(np.concatenate([found["planes"].reshape(-1, 4) for found in traced]), 0)
+    given = front.element_order[elements]
+    axes = np.stack([direction[given] for direction in front.axes], axis=1)
+    kind = front.points.dtype
+    return Ways(
+        source=source,
+        node=node,
+        targets=front.points[node],
+        way=_padded(np.repeat(np.arange(len(counts), dtype=np.int32), counts), len(source) - 1),
+        elements=elements,
+        axes=axes.astype(kind),
+        planes=planes.astype(kind),
+        at_node=at_node,
+    )
+
+
+def travel_times(
+    ways: Ways,
+    places: Float[Array, "sources 3"],
+    speeds: Float[Array, "elements 3"],
+    blocked: Bool[Array, " elements"],
+) -> Float[Array, " ways"]:
+    """Time along each straight way, ms: the sum of its pieces' lengths in their elements' metric.
+
+    It is the way's own for every course of the speeds, infinite through blocked tissue. No first
+    arrival is later (Fermat).
+    """
+    start = places[ways.source]
+    course = (ways.targets - start)[ways.way]
+    height = jnp.sum(ways.planes[:, :3] * start[ways.way], axis=1) + ways.planes[:, 3]
+    slope = jnp.sum(ways.planes[:, :3] * course, axis=1)
+    cut = slope != 0
+    end = jnp.where(cut, -height / jnp.where(cut, slope, 1), 1)
+    begins = jnp.roll(ways.way, 1) != ways.way
+    share = end - jnp.where(begins, 0, jnp.roll(end, 1))
+    crossed = ways.elements >= 0
+    along = jnp.sum(ways.axes * course[:, None, :], axis=2)
+    slowness = jnp.where(crossed[:, None], speeds[ways.elements], 1) ** -2
+    square = jnp.where(crossed, jnp.sum(along**2 * slowness, axis=1), 1)
+    barred = jnp.where(crossed, blocked[ways.elements], True)
+    piece = jnp.where(barred, 0, share * jnp.sqrt(square))
+    times = jnp.zeros(len(ways.source), piece.dtype).at[ways.way].add(piece)
+    shut = jnp.zeros(len(ways.source), bool).at[ways.way].max(barred)
+    return jnp.where(shut | (ways.source < 0), jnp.inf, times)
+
+
+def beginnings(
+    ways: Ways,
+    nodes: int,
+    places: Float[Array, "sources 3"],
+    times: Float[Array, " sources"],
+    speeds: Float[Array, "elements 3"],
+    blocked: Bool[Array, " elements"],
+) -> Float[Array, " points"]:
+    """The earliest time that a straight way or a source itself gives a node, else infinity."""
+    arrivals = times[ways.source] + travel_times(ways, places, speeds, blocked)
+    arrivals = jnp.concatenate([arrivals, jnp.where(ways.at_node >= 0, times, jnp.inf)])
+    node = jnp.concatenate([ways.node, jnp.maximum(ways.at_node, 0)])
+    # By the number of the way that comes first, because a scattered minimum has no derivative.
+    known = lax.stop_gradient(arrivals)
+    least = jnp.full(nodes, jnp.inf, known.dtype).at[node].min(known)
+    rank = jnp.where((known == least[node]) & (known < jnp.inf), jnp.arange(len(node)), -1)
+    first = jnp.full(nodes, -1, rank.dtype).at[node].max(rank)
+    return jnp.where(first >= 0, arrivals[first], jnp.inf)
+
+
+def _padded(values: np.ndarray, fill) -> np.ndarray:
+    """With at least one row more, so that the last can take what belongs nowhere."""
+    size = max(256, 1 << len(values).bit_length())
+    padded = np.full((size, *values.shape[1:]), fill, values.dtype)
+    padded[: len(values)] = values
+    return padded
+
+
+def _span(points: np.ndarray) -> str:
+    low, high = points.min(axis=0), points.max(axis=0)
+    return ", ".join(f"{a:.0f} to {b:.0f}" for a, b in zip(low, high, strict=True)) + " mm"

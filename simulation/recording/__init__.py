@@ -1,0 +1,1 @@
+"""Electrocardiograms from the clinic: files, filters, beats, measures, faults, paper."""
