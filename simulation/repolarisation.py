@@ -78,7 +78,7 @@ class ElectrotonicCoupling:
         upper = stiffness.row < stiffness.col
         edges = np.stack([stiffness.row[upper], stiffness.col[upper]], axis=1)
         strengths = -(length**2) * stiffness.data[upper]
-        kind = heart.points.dtype
+        kind = jax.dtypes.canonicalize_dtype(heart.points.dtype)
         return ElectrotonicCoupling(
             jnp.asarray(edges),
             jnp.asarray(strengths, kind),

@@ -17,8 +17,14 @@ from twin.meshes.formats.fibres import attach_fibres
 from twin.meshes.formats.grid import Grid, from_arrays
 from twin.meshes.formats.intake import surface_of, volume_of
 from twin.meshes.formats.record import grid_of, heart_of, is_record
-from twin.meshes.formats.registry import ASSEMBLIES, FORMATS, Format, find_format, find_writer
-from twin.meshes.formats.warden import find_function
+from twin.meshes.formats.registry import (
+    ASSEMBLIES,
+    FORMATS,
+    Format,
+    find_format,
+    find_function,
+    find_writer,
+)
 from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.meshes.surface import Surface

@@ -4,10 +4,12 @@ A new format is one more `Format` here and a module with its `parse` or `make` a
 to be written so, its `write`. Functions are named by strings: VTK and the others load where used.
 """
 
-from collections.abc import Iterable
+import importlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from twin.meshes.errors import InputError
 from twin.meshes.units import HEART, TORSO, Extent
@@ -130,3 +132,11 @@ def find_writer(path: Path) -> Format:
             return form
     known = ", ".join(pattern[1:] for form in writers for pattern in form.files)
     raise InputError(f"{path}: a heart cannot be written so; its ending may be {known}")
+
+
+def find_function(name: str) -> Callable[..., Any]:
+    """The function that 'package.module:function' names; only ours."""
+    module, _, function = name.partition(":")
+    if not module.startswith("twin.") and name != "builtins:dict":
+        raise InputError(f"{name} is not one of the readers")
+    return getattr(importlib.import_module(module), function)

@@ -65,23 +65,29 @@ def _notes(root: h5py.Group) -> dict[str, str]:
 
 def write(grid: Grid, path: Path) -> None:
     """One unstructured grid, compressed, every chunk with its checksum."""
-    nodes, offsets, kinds = grid.cell_layout
     with whole_file(path) as part, h5py.File(part, "w") as file:
-        root = file.create_group("VTKHDF")
-        root.attrs["Version"] = VERSION
-        root.attrs.create("Type", b"UnstructuredGrid", dtype="S16")
-        for name, count in (
-            ("NumberOfPoints", len(grid.points)),
-            ("NumberOfCells", len(kinds)),
-            ("NumberOfConnectivityIds", len(nodes)),
-        ):
-            root[name] = np.array([count], np.int64)
-        arrays = {"Points": grid.points, "Connectivity": nodes, "Offsets": offsets, "Types": kinds}
-        arrays |= {f"PointData/{name}": values for name, values in grid.point_fields.items()}
-        arrays |= {f"CellData/{name}": values for name, values in grid.cell_fields.items()}
-        for name, values in arrays.items():
-            root.create_dataset(name, data=values, **COMPRESSION)
-        for name, text in grid.notes.items():
-            # VTK's reader fails on UTF-8 strings; a record in JSON is ASCII anyway.
-            kind = h5py.string_dtype("ascii")
-            root.create_dataset(f"FieldData/{name}", data=[text], dtype=kind)
+        put(file, grid)
+
+
+def put(file: h5py.File, grid: Grid) -> h5py.Group:
+    """The grid in an open file; returns VTK's group."""
+    nodes, offsets, kinds = grid.cell_layout
+    root = file.create_group("VTKHDF")
+    root.attrs["Version"] = VERSION
+    root.attrs.create("Type", b"UnstructuredGrid", dtype="S16")
+    for name, count in (
+        ("NumberOfPoints", len(grid.points)),
+        ("NumberOfCells", len(kinds)),
+        ("NumberOfConnectivityIds", len(nodes)),
+    ):
+        root[name] = np.array([count], np.int64)
+    arrays = {"Points": grid.points, "Connectivity": nodes, "Offsets": offsets, "Types": kinds}
+    arrays |= {f"PointData/{name}": values for name, values in grid.point_fields.items()}
+    arrays |= {f"CellData/{name}": values for name, values in grid.cell_fields.items()}
+    for name, values in arrays.items():
+        root.create_dataset(name, data=values, **COMPRESSION)
+    for name, text in grid.notes.items():
+        # VTK's reader fails on UTF-8 strings; a record in JSON is ASCII anyway.
+        kind = h5py.string_dtype("ascii")
+        root.create_dataset(f"FieldData/{name}", data=[text], dtype=kind)
+    return root

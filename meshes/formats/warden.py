@@ -8,7 +8,6 @@ Modules are imported before the fork: the next request finds them loaded and cos
 
 import contextlib
 import gc
-import importlib
 import json
 import math
 import os
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from twin.meshes.errors import InputError
+from twin.meshes.formats.registry import find_function
 
 Request = dict[str, Any]
 Reply = dict[str, Any]
@@ -69,14 +69,6 @@ def _answer(request: Request) -> Reply:
     reply = _judge(message, status, in_time)
     kilobyte = 1 if sys.platform == "darwin" else 1024
     return reply | {"peak_bytes": usage.ru_maxrss * kilobyte}
-
-
-def find_function(name: str) -> Callable[..., Any]:
-    """The function that 'package.module:function' names; only ours."""
-    module, _, function = name.partition(":")
-    if not module.startswith("twin.") and name != "builtins:dict":
-        raise InputError(f"{name} is not one of the readers")
-    return getattr(importlib.import_module(module), function)
 
 
 def _listen(outlet: int, seconds: float) -> tuple[bytes, bool]:
