@@ -11,8 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.simulation.activation import Activation, Reached
-from twin.simulation.fronts.arrivals import arrival_times, edge_lengths
-from twin.simulation.fronts.front import AnyArray, Front, Rings, conducting_nodes
+from twin.simulation.fronts.arrivals import arrival_times
+from twin.simulation.fronts.front import AnyArray, Front, Metric, Rings, conducting_nodes
 from twin.simulation.fronts.sources import Ways, beginnings, trace_ways
 from twin.simulation.tissue import Tissue
 
@@ -21,10 +21,8 @@ class Problem(NamedTuple):
     """A heart and its sources, ready for `activation_times` under jit, vmap and grad."""
 
     rings: Rings
-    spans: Float[AnyArray, "3 elements 3"]
-    absent: Bool[AnyArray, "elements 6"] | None
+    metric: Metric
     node_number: Int[AnyArray, " points"]
-    element_order: Int[AnyArray, " elements"]
     ways: Ways
     places: Float[AnyArray, "sources 3"]
 
@@ -75,11 +73,10 @@ def activation_times(
     posed in; nothing is checked here.
     """
     places = jnp.asarray(problem.places) if places is None else places
-    speeds, blocked = speeds[problem.element_order], blocked[problem.element_order]
     nodes = len(problem.node_number)
     begin = beginnings(problem.ways, nodes, places, times, speeds, blocked)
-    lengths = edge_lengths(problem.spans, problem.absent, speeds, blocked)
-    return arrival_times(problem.rings, lengths, begin)[problem.node_number]
+    times = arrival_times(problem.rings, problem.metric, speeds, blocked, begin)
+    return times[problem.node_number]
 
 
 _activation_times = jax.jit(activation_times)
@@ -94,10 +91,8 @@ def pose(
     ways = trace_ways(front, places, at_node)
     return Problem(
         rings=front.rings,
-        spans=front.spans,
-        absent=front.absent,
+        metric=front.metric,
         node_number=front.node_number,
-        element_order=front.element_order,
         ways=ways,
         places=np.asarray(places, kind),
     )
@@ -155,14 +150,14 @@ def _check_parts(front: Front, problem: Problem) -> None:
 
 
 def _check_conducting(front: Front, tissue: Tissue, problem: Problem) -> None:
-    blocked = tissue.blocked[front.element_order]
-    if not blocked.any():
+    if not tissue.blocked.any():
         return
-    alive = conducting_nodes(np.asarray(front.rings.corners), ~blocked, len(front.points))
+    conducting = ~tissue.blocked[front.metric.order]
+    alive = conducting_nodes(np.asarray(front.rings.corners), conducting, len(front.points))
     ways = problem.ways
     for source, node in enumerate(ways.at_node):
         first = np.argmax(ways.source[ways.way] == source)
-        dead = not alive[node] if node >= 0 else blocked[ways.elements[first]]
+        dead = not alive[node] if node >= 0 else tissue.blocked[ways.elements[first]]
         if dead:
             raise InputError(f"source {source} lies in blocked tissue, where no front can start")
 
@@ -178,7 +173,7 @@ def _explain(front: Front, tissue: Tissue, times: np.ndarray) -> Int[np.ndarray,
     """Why a node was not reached, in the heart's own order."""
     reached = np.where(np.isfinite(times), Reached.YES, Reached.CUT_OFF).astype(np.int8)
     if tissue.blocked.any():
-        conducting = ~tissue.blocked[front.element_order]
+        conducting = ~tissue.blocked[front.metric.order]
         alive = conducting_nodes(np.asarray(front.rings.corners), conducting, len(times))
         reached[~alive[front.node_number]] = Reached.BLOCKED
     return reached

@@ -4,6 +4,7 @@ Nodes that have improved hand their time on to the elements around them, the ear
 fixed number in each step: one compiled loop, whatever the front does.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -23,8 +24,13 @@ EDGES_OF_PLACE = np.array(
 """For each place of a node in its element: edges to corners a, b, c, and a-b, a-c, b-c."""
 
 
-def solve(rings, lengths, begin):
+ABSENT = 1e6
+"""Squared travel time along an edge that does not exist, ms2: too long for obtuse angles."""
+
+
+def solve(rings, metric, speeds, blocked, begin):
     """As `arrivals._solve`: times, and the slot that each came through."""
+    lengths = edge_lengths(metric, speeds, blocked)
     nodes = begin.shape[0]
     begin = jnp.append(begin, jnp.inf)
     step_size = max(256, int(2 * nodes ** (2 / 3)))
@@ -54,8 +60,33 @@ def solve(rings, lengths, begin):
     return times[:-1], _winners(rings, lengths, times, begin)
 
 
-def adjoint(rings, lengths, times, winners, by_times):
-    """As `arrivals._adjoint`: gradients by `begin` and by `lengths`."""
+def adjoint(rings, metric, speeds, blocked, times, winners, by_times):
+    """As `arrivals._adjoint`: gradients by `begin` and by the speeds."""
+    lengths, by_speeds = jax.vjp(lambda s: edge_lengths(metric, s, blocked), speeds)
+    by_begin, by_lengths = _adjoint_by_lengths(rings, lengths, times, winners, by_times)
+    return by_begin, *by_speeds(by_lengths)
+
+
+def edge_lengths(metric, speeds, blocked):
+    """Squared travel time along every edge, ms2: e' D^-1 e with D = sum of speed^2 axis axis'.
+
+    A blocked element's edges take for ever (or are NaN, where they run along an axis), which no
+    front crosses.
+    """
+    speeds, blocked = speeds[metric.order], blocked[metric.order]
+    slowness = jnp.where(blocked[:, None], jnp.inf, jnp.where(blocked[:, None], 1, speeds) ** -2)
+    b, c, d = (metric.spans[:, corner] for corner in range(3))
+    lengths = jnp.zeros((len(speeds), 6), metric.spans.dtype)
+    # Column by column: XLA makes several times slower loops of a stacked or contracted form.
+    for column, edge in enumerate((b, c, d, c - b, d - b, d - c)):
+        square = sum(edge[axis] ** 2 * slowness[:, axis] for axis in range(3))
+        if len(metric.absent):
+            square = jnp.where(metric.absent[:, column], ABSENT, square)
+        lengths = lengths.at[:, column].set(square)
+    return lengths
+
+
+def _adjoint_by_lengths(rings, lengths, times, winners, by_times):
     nodes = times.shape[0]
     through = winners >= 0
     element, place = jnp.where(through, winners, 0) // 4, jnp.where(through, winners, 0) % 4

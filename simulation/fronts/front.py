@@ -33,23 +33,32 @@ class Rings(NamedTuple):
     corners: Int[AnyArray, "elements 4"]
 
 
+class Metric(NamedTuple):
+    """What makes travel times of speeds (twin/native/eikonal_metric.h).
+
+    `spans` are the extents, mm, along each of an element's three axes of its three edges from its
+    first corner. `absent` marks which of its six edges do not exist; it is empty where all do.
+    `order` holds the given number of each element.
+    """
+
+    spans: Float[AnyArray, "3 3 elements"]
+    absent: Bool[AnyArray, "elements 6"] | Bool[AnyArray, "0 6"]
+    order: Int[AnyArray, " elements"]
+
+
 @dataclass(frozen=True, eq=False)
 class Front:
     """A mesh on which fronts run: tetrahedra, triangles and branches, of 4, 3 and 2 corners.
 
     Nodes are numbered anew along a space-filling curve and elements by their first node:
-    `node_order` and `element_order` hold the given number of each. Where an element has fewer
-    corners, `rings.corners` holds the number of nodes. `spans` are the extents, mm, of the three
-    edges from an element's first corner along each of its three axes; `absent` marks which of its
-    six edges do not exist, and is None where all do. `axes` are in the given order.
+    `node_order` and `metric.order` hold the given number of each. Where an element has fewer
+    corners, `rings.corners` holds the number of nodes. `axes` are in the given order.
     """
 
     points: Float[np.ndarray, "points 3"]
     rings: Rings
     node_order: Int[np.ndarray, " points"]
-    element_order: Int[np.ndarray, " elements"]
-    spans: Float[np.ndarray, "3 elements 3"]
-    absent: Bool[np.ndarray, "elements 6"] | None
+    metric: Metric
     axes: tuple[Float[np.ndarray, "elements 3"], ...]
 
     @staticmethod
@@ -83,9 +92,11 @@ class Front:
             points=ordered,
             rings=Rings(corners=corners, **packed),
             node_order=node_order,
-            element_order=element_order,
-            spans=_measure(ordered, corners, axes, element_order),
-            absent=_absent(corners, len(points)),
+            metric=Metric(
+                spans=_measure(ordered, corners, axes, element_order),
+                absent=_absent(corners, len(points)),
+                order=element_order,
+            ),
             axes=axes,
         )
 
@@ -102,13 +113,14 @@ class Front:
     @property
     def edge_length(self) -> float:
         """Root mean square over edges, mm."""
-        some = self.spans[:, :: max(1, len(self.element_order) // 10_000)].astype(np.float64)
+        spans = np.asarray(self.metric.spans)
+        some = spans[:, :, :: max(1, spans.shape[2] // 10_000)].astype(np.float64)
         return float(np.sqrt((some**2).sum(axis=0).mean()))
 
     @property
     def nbytes(self) -> int:
         """Memory that is held besides the heart's own arrays."""
-        arrays = (*self.rings, self.points, self.node_order, self.element_order, self.spans)
+        arrays = (*self.rings, *self.metric, self.points, self.node_order)
         return sum(np.asarray(a).nbytes for a in arrays)
 
 
@@ -137,23 +149,23 @@ def conducting_nodes(
     return touched[:nodes]
 
 
-def _measure(points, corners, axes, order) -> Float[np.ndarray, "3 elements 3"]:
+def _measure(points, corners, axes, order) -> Float[np.ndarray, "3 3 elements"]:
     """Extent along each axis of the edges to an element's second, third and fourth corner."""
     nodes = len(points)
     first = points[corners[:, 0]]
-    spans = np.zeros((3, len(corners), 3), points.dtype)
+    spans = np.zeros((3, 3, len(corners)), points.dtype)
     for corner in range(1, 4):
         there = corners[:, corner] < nodes
         edge = points[np.minimum(corners[:, corner], nodes - 1)] - first
         for axis, directions in enumerate(axes):
             along = np.einsum("ei,ei->e", edge, directions[order])
-            spans[axis, :, corner - 1] = np.where(there, along, 0)
+            spans[axis, corner - 1] = np.where(there, along, 0)
     return spans
 
 
-def _absent(corners, nodes) -> Bool[np.ndarray, "elements 6"] | None:
+def _absent(corners, nodes) -> Bool[np.ndarray, "elements 6"]:
     missing = corners == nodes
-    return missing[:, EDGES].any(axis=2) if missing.any() else None
+    return missing[:, EDGES].any(axis=2) if missing.any() else np.zeros((0, 6), bool)
 
 
 def _inverse(order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:

@@ -63,8 +63,9 @@ def _joined(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
     node = _padded(np.concatenate([found["nodes"] for found in traced]), 0)
     elements = _padded(np.concatenate([found["elements"] for found in traced]), -1)
     planes = _padded(np.concatenate([found["planes"].reshape(-1, 4) for found in traced]), 0)
-    given = front.element_order[elements]
-    axes = np.stack([direction[given] for direction in front.axes], axis=1)
+    # By their given numbers, as which speeds stand; the last row of padding stays -1.
+    elements = np.where(elements >= 0, np.asarray(front.metric.order)[elements], -1)
+    axes = np.stack([direction[elements] for direction in front.axes], axis=1)
     kind = front.points.dtype
     return Ways(
         source=source,

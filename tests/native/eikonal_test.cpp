@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -58,7 +59,8 @@ template <typename Real>
 struct Case {
   twin::Front front;
   std::vector<double> points;  // in the front's order
-  std::vector<Real> lengths;
+  std::vector<Real> spans, speeds;
+  std::unique_ptr<bool[]> blocked;
   int64_t nodes, elements;
 
   explicit Case(const Box& box)
@@ -68,21 +70,25 @@ struct Case {
         elements(int64_t(box.tetrahedra.size() / 4)) {
     for (int32_t v : front.node_order)
       points.insert(points.end(), &box.points[3 * v], &box.points[3 * v] + 3);
-    const int ends[6][2] = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
+    // Fast along (1, 1, 0), slow across.
+    const double r = std::sqrt(0.5), axes[3][3] = {{r, r, 0}, {r, -r, 0}, {0, 0, 1}};
+    for (const auto& axis : axes)
+      for (int corner = 1; corner < 4; ++corner)
+        for (int64_t e = 0; e < elements; ++e) {
+          const double* from = &points[3 * front.corners[4 * e]];
+          const double* to = &points[3 * front.corners[4 * e + corner]];
+          double extent = 0;
+          for (int d = 0; d < 3; ++d) extent += (to[d] - from[d]) * axis[d];
+          spans.push_back(Real(extent));
+        }
     for (int64_t e = 0; e < elements; ++e)
-      for (const auto& end : ends)
-        lengths.push_back(length(front.corners[4 * e + end[0]], front.corners[4 * e + end[1]]));
+      for (double speed : {0.6, 0.25, 0.25}) speeds.push_back(Real(speed));
+    blocked.reset(new bool[elements]());
   }
 
-  // Squared travel time: fast along (1, 1, 0), slow across.
-  Real length(int32_t a, int32_t b) const {
-    double sum = 0, along = 0;
-    for (int d = 0; d < 3; ++d) {
-      const double step = points[3 * a + d] - points[3 * b + d];
-      sum += step * step;
-      along += d < 2 ? step * std::sqrt(0.5) : 0;
-    }
-    return Real(along * along / 0.36 + (sum - along * along) / 0.0625);
+  twin::Metric<Real> metric() const {
+    return {elements, spans.data(), nullptr, front.element_order.data(), speeds.data(),
+            blocked.get()};
   }
 
   twin::Rings rings() const {
@@ -113,7 +119,7 @@ std::vector<Real> solve(const Case<Real>& c, std::vector<Real> times, int helper
   winners.assign(c.nodes, 0);
   Threads threads;
   twin::Crew crew(helpers, threads.schedule());
-  twin::Eikonal<Real>(c.rings()).solve(c.lengths.data(), times.data(), winners.data(), crew);
+  twin::Eikonal<Real>(c.rings()).solve(c.metric(), times.data(), winners.data(), crew);
   return times;
 }
 
@@ -173,21 +179,21 @@ void test_plane_wave(const Case<Real>& c) {
   expect(worst < 50 * std::numeric_limits<Real>::epsilon() * last, "a plane wave stays plane");
 }
 
-// Times are homogeneous of degree 1/2 in the squared lengths: sum l dJ/dl = J / 2.
+// Times are homogeneous of degree -1 in the speeds: sum of speed dJ/dspeed = -J.
 template <typename Real>
 void test_adjoint(const Case<Real>& c, double tolerance) {
   std::vector<int32_t> winners;
   const auto times = solve(c, point_source(c), 1, winners);
-  std::vector<Real> seeds(c.nodes, 1), by_start(c.nodes), by_lengths(6 * c.elements);
+  std::vector<Real> seeds(c.nodes, 1), by_start(c.nodes), by_speeds(3 * c.elements);
   Threads threads;
   twin::Crew crew(1, threads.schedule());
-  twin::EikonalAdjoint<Real>(c.rings()).solve(c.front.corners.data(), c.lengths.data(),
-                                              times.data(), winners.data(), seeds.data(),
-                                              by_start.data(), by_lengths.data(), crew);
+  twin::EikonalAdjoint<Real>(c.rings()).solve(c.front.corners.data(), c.metric(), times.data(),
+                                              winners.data(), seeds.data(), by_start.data(),
+                                              by_speeds.data(), crew);
   double value = 0, sum = 0;
   for (Real t : times) value += t;
-  for (size_t i = 0; i < by_lengths.size(); ++i) sum += double(by_lengths[i]) * c.lengths[i];
-  expect(std::abs(2 * sum - value) < tolerance * value, "sum of l dJ/dl is J / 2");
+  for (size_t i = 0; i < by_speeds.size(); ++i) sum += double(by_speeds[i]) * c.speeds[i];
+  expect(std::abs(sum + value) < tolerance * value, "sum of speed dJ/dspeed is -J");
   expect(std::abs(by_start[c.nodes / 3] - Real(c.nodes)) < tolerance * c.nodes,
          "a later source makes all nodes later");
 }

@@ -93,10 +93,9 @@ class TestExactSolutions:
         exact = front.points @ slowness
         start = np.where((front.points < 0.6).any(axis=1), exact, np.inf)
         speeds = jnp.broadcast_to(jnp.asarray(SPEEDS), (len(heart.tetrahedra), 3))
-        lengths = arrivals.edge_lengths(
-            front.spans, front.absent, speeds, jnp.zeros(len(speeds), bool)
-        )
-        found = arrivals.arrival_times(front.rings, lengths, jnp.asarray(start))
+        blocked = jnp.zeros(len(speeds), bool)
+        mesh = front.rings, front.metric
+        found = arrivals.arrival_times(*mesh, speeds, blocked, jnp.asarray(start))
         np.testing.assert_allclose(found, exact, atol=1e-12 * exact.max())
 
     def test_rotating_fibres_agree_with_a_finer_mesh(self):
@@ -130,12 +129,10 @@ class TestExactSolutions:
         front = Front.build(flat, elements, axes)
         speeds = np.ones((len(elements), 3))
         speeds[-1] = 5.0
-        ordered = jnp.asarray(speeds[front.element_order])
-        lengths = arrivals.edge_lengths(
-            front.spans, front.absent, ordered, jnp.zeros(len(speeds), bool)
-        )
+        blocked = jnp.zeros(len(speeds), bool)
         start = jnp.full(len(flat), jnp.inf).at[front.node_number[side[0, 0]]].set(0.0)
-        found = np.asarray(arrivals.arrival_times(front.rings, lengths, start))
+        mesh = front.rings, front.metric
+        found = np.asarray(arrivals.arrival_times(*mesh, jnp.asarray(speeds), blocked, start))
         found = found[front.node_number]
         near = np.linalg.norm(flat, axis=1)
         far = np.linalg.norm(flat - flat[side[-1, -1]], axis=1) + np.sqrt(200) / 5
@@ -185,13 +182,11 @@ class TestGradient:
 
     def test_adjoint_of_the_linearised_solver(self, problem, heart):
         """Against a sparse solve of the same dependencies, forwards: <u, A^-1 v> = <A^-T u, v>."""
-        order = problem.element_order
-        speeds = jnp.asarray(uneven(heart)[order])
-        lengths = arrivals.edge_lengths(
-            problem.spans, problem.absent, speeds, jnp.zeros(len(order), bool)
-        )
+        speeds = jnp.asarray(uneven(heart))
+        mesh = problem.rings, problem.metric, speeds, jnp.zeros(len(speeds), bool)
+        lengths = arrivals_reference.edge_lengths(*mesh[1:])
         begin = jnp.full(len(heart.points), jnp.inf).at[17].set(0.0)
-        times, winners = arrivals._solve(problem.rings, lengths, begin)
+        times, winners = arrivals._solve(*mesh, begin)
         through = np.flatnonzero(winners >= 0)
         element, place = np.asarray(winners)[through] // 4, np.asarray(winners)[through] % 4
         parents = np.take_along_axis(
@@ -204,18 +199,15 @@ class TestGradient:
         matrix = eye_array(size) - coo_array((np.ravel(shares), shape), shape=(size, size))
         u, v = np.random.default_rng(2).normal(size=(2, size))
         forwards = u @ splu(matrix.tocsc()).solve(np.where(np.asarray(winners) < 0, v, 0))
-        by_begin, _ = arrivals._adjoint(problem.rings, lengths, times, winners, jnp.asarray(u))
+        by_begin, _ = arrivals._adjoint(*mesh, times, winners, jnp.asarray(u))
         assert forwards == pytest.approx(float(by_begin @ v), rel=1e-10)
 
     def test_dependencies_against_the_order_of_time_are_there(self, problem, heart):
         """Else the tests above would not see the trap that they are for."""
-        order = problem.element_order
-        speeds = jnp.asarray(uneven(heart)[order])
-        lengths = arrivals.edge_lengths(
-            problem.spans, problem.absent, speeds, jnp.zeros(len(order), bool)
-        )
+        speeds = jnp.asarray(uneven(heart))
+        mesh = problem.rings, problem.metric, speeds, jnp.zeros(len(speeds), bool)
         begin = jnp.full(len(heart.points), jnp.inf).at[17].set(0.0)
-        times, winners = (np.asarray(x) for x in arrivals._solve(problem.rings, lengths, begin))
+        times, winners = (np.asarray(x) for x in arrivals._solve(*mesh, begin))
         through = np.flatnonzero(winners >= 0)
         parents = np.asarray(problem.rings.corners)[winners[through] // 4]
         assert (times[parents].max(axis=1) > times[through]).mean() > 0.01
@@ -224,17 +216,14 @@ class TestGradient:
 class TestTransformations:
     def test_the_kernel_gives_the_same_bits_in_any_place_of_a_batch(self, problem, heart):
         blocked = jnp.zeros(len(heart.tetrahedra), bool)
-        fields = [jnp.asarray(uneven(heart, seed)) for seed in range(5)]
-        lengths = jnp.stack(
-            [arrivals.edge_lengths(problem.spans, None, field, blocked) for field in fields]
-        )
+        fields = jnp.stack([jnp.asarray(uneven(heart, seed)) for seed in range(5)])
         begin = jnp.full(len(heart.points), jnp.inf).at[17].set(0.0)
-        rings = jax.tree.map(jnp.asarray, problem.rings)
-        run = jax.jit(jax.vmap(arrivals.arrival_times, (None, 0, None)))
-        together = run(rings, lengths, begin)
-        alone = [arrivals.arrival_times(rings, own, begin) for own in lengths]
+        mesh = jax.tree.map(jnp.asarray, (problem.rings, problem.metric))
+        run = jax.jit(jax.vmap(arrivals.arrival_times, (None, None, 0, None, None)))
+        together = run(*mesh, fields, blocked, begin)
+        alone = [arrivals.arrival_times(*mesh, own, blocked, begin) for own in fields]
         np.testing.assert_array_equal(together, jnp.stack(alone))
-        np.testing.assert_array_equal(run(rings, lengths[::-1], begin)[::-1], together)
+        np.testing.assert_array_equal(run(*mesh, fields[::-1], blocked, begin)[::-1], together)
 
     def test_vmap_equals_one_at_a_time(self, problem, heart):
         fields = jnp.stack([jnp.asarray(uneven(heart, seed)) for seed in range(5)])
@@ -266,16 +255,13 @@ class TestTwin:
     @pytest.fixture(scope="class")
     @staticmethod
     def case(problem, heart):
-        order = problem.element_order
-        blocked = np.zeros(len(order), bool)
-        blocked[100:140] = True
-        speeds = jnp.asarray(uneven(heart)[order])
-        lengths = arrivals.edge_lengths(problem.spans, problem.absent, speeds, jnp.asarray(blocked))
+        blocked = np.zeros(len(heart.tetrahedra), bool)
+        blocked[problem.metric.order[100:140]] = True
         begin = (
             jnp.full(len(heart.points), jnp.inf).at[jnp.array([17, 400])].set(jnp.array([0.0, 5.0]))
         )
-        rings = jax.tree.map(jnp.asarray, problem.rings)
-        return rings, lengths, begin
+        mesh = jax.tree.map(jnp.asarray, (problem.rings, problem.metric))
+        return *mesh, jnp.asarray(uneven(heart)), jnp.asarray(blocked), begin
 
     def test_same_times(self, case):
         native, _ = arrivals._solve(*case)
@@ -285,15 +271,16 @@ class TestTwin:
     def test_same_gradients(self, case):
         times, winners = arrivals._solve(*case)
         seeds = jnp.where(jnp.isfinite(times), jnp.cos(times), 0)
-        kept = case[0], case[1], times, winners, seeds
+        kept = *case[:-1], times, winners, seeds
         for a, b in zip(arrivals._adjoint(*kept), arrivals_reference.adjoint(*kept), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
 
     def test_batched(self, case):
-        rings, lengths, begin = case
-        scaled = lengths * jnp.array([1.0, 2.0])[:, None, None]
-        both, _ = jax.jit(jax.vmap(arrivals_reference.solve, (None, 0, None)))(rings, scaled, begin)
-        alone, _ = reference(rings, scaled[1], begin)
+        *mesh, speeds, blocked, begin = case
+        scaled = speeds * jnp.array([1.0, 2.0])[:, None, None]
+        solve_batch = jax.jit(jax.vmap(arrivals_reference.solve, (None, None, 0, None, None)))
+        both, _ = solve_batch(*mesh, scaled, blocked, begin)
+        alone, _ = reference(*mesh, scaled[1], blocked, begin)
         np.testing.assert_allclose(both[1], alone, rtol=1e-12)
 
 

@@ -1,5 +1,4 @@
-// Arrival times of a front on a mesh of tetrahedra, triangles and branches, by their edges'
-// squared travel times alone.
+// Arrival times of a front on a mesh of tetrahedra, triangles and branches.
 //
 // An ordered fast iterative method: rounds in which every node that a neighbour has improved, and
 // whose turn has come in order of arrival, takes the earliest arrival through its ring. A round
@@ -14,40 +13,48 @@
 #include <string>
 #include <vector>
 
+#include "buffer.h"
+#include "eikonal_metric.h"
 #include "eikonal_ring.h"
 #include "parallel.h"
 
 namespace twin {
 
-#define TWIN_DECLARE_PULL(set)                                                               \
-  void pull_##set(const Rings&, const float*, const float*, const int32_t*, int64_t, float*, \
-                  int32_t*, float*);                                                         \
-  void pull_##set(const Rings&, const double*, const double*, const int32_t*, int64_t,       \
-                  double*, int32_t*, double*);
-TWIN_DECLARE_PULL(baseline)
+#define TWIN_DECLARE_LANES_OF(set, Real)                                                  \
+  void measure_##set(const Metric<Real>&, int64_t, int64_t, Real*);                       \
+  void pull_##set(const Rings&, const Real*, const Real*, const int32_t*, int64_t, Real*, \
+                  int32_t*, Real*);
+#define TWIN_DECLARE_LANES(set)     \
+  TWIN_DECLARE_LANES_OF(set, float) \
+  TWIN_DECLARE_LANES_OF(set, double)
+TWIN_DECLARE_LANES(baseline)
 #ifdef TWIN_X86
-TWIN_DECLARE_PULL(avx2)
-TWIN_DECLARE_PULL(avx512)
+TWIN_DECLARE_LANES(avx2)
+TWIN_DECLARE_LANES(avx512)
 #endif
-#undef TWIN_DECLARE_PULL
+#undef TWIN_DECLARE_LANES
+#undef TWIN_DECLARE_LANES_OF
 
 template <typename Real>
-using Pull = void (*)(const Rings&, const Real*, const Real*, const int32_t*, int64_t, Real*,
-                      int32_t*, Real*);
+struct Lanes {
+  void (*measure)(const Metric<Real>&, int64_t, int64_t, Real*);
+  void (*pull)(const Rings&, const Real*, const Real*, const int32_t*, int64_t, Real*, int32_t*,
+               Real*);
+};
 
 // The widest instruction set of this machine, or the one that TWIN_SIMD names.
 template <typename Real>
-Pull<Real> choose_pull() {
+Lanes<Real> choose_lanes() {
   const char* wish = std::getenv("TWIN_SIMD");
   const std::string name = wish ? wish : "";
 #ifdef TWIN_X86
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && (name.empty() || name == "avx512")) return pull_avx512;
-  if (avx2 && (name.empty() || name == "avx2")) return pull_avx2;
+  if (avx512 && (name.empty() || name == "avx512")) return {measure_avx512, pull_avx512};
+  if (avx2 && (name.empty() || name == "avx2")) return {measure_avx2, pull_avx2};
 #endif
-  if (name.empty() || name == "baseline") return pull_baseline;
+  if (name.empty() || name == "baseline") return {measure_baseline, pull_baseline};
   throw std::invalid_argument("TWIN_SIMD=" + name +
                               ": this machine or build has no such instruction set; expected "
                               "avx512, avx2 or baseline");
@@ -58,17 +65,22 @@ class Eikonal {
  public:
   explicit Eikonal(const Rings& rings)
       : rings_(rings),
-        pull_(choose_pull<Real>()),
+        lanes_(choose_lanes<Real>()),
         keys_(rings.nodes),
+        durations_(kRow * rings.elements),
         fresh_(rings.nodes),
         delays_(rings.neighbour_start[rings.nodes]),
         times_(rings.nodes + 1) {}
 
   // times: first the sources' times and infinity elsewhere, at the end the arrivals.
   // winners: the slot code that a node's time came through, -1 at sources and where never.
-  void solve(const Real* lengths, Real* times, int32_t* winners, Crew& crew) {
-    lengths_ = lengths;
+  void solve(const Metric<Real>& metric, Real* times, int32_t* winners, Crew& crew) {
     winners_ = winners;
+    const int64_t blocks = (rings_.elements + kBlock - 1) / kBlock;
+    crew.run(blocks, [&](int64_t block, int) {
+      const int64_t end = std::min(rings_.elements, (block + 1) * kBlock);
+      lanes_.measure(metric, block * kBlock, end, durations_.data());
+    });
     start(times, crew.size());
     while (gather()) {
       const int64_t count = static_cast<int64_t>(due_.size());
@@ -78,7 +90,7 @@ class Eikonal {
       };
       crew.run(chunks, [&](int64_t chunk, int) {
         const auto [from, to] = range(chunk);
-        pull_(rings_, lengths_, times_.data(), due_.data() + from, to - from, fresh_.data(),
+        lanes_.pull(rings_, durations_.data(), times_.data(), due_.data() + from, to - from, fresh_.data(),
               candidates_.data(), delays_.data());
       });
       crew.run(chunks, [&](int64_t chunk, int rank) {
@@ -92,7 +104,7 @@ class Eikonal {
 
  private:
   static constexpr Real never = std::numeric_limits<Real>::infinity();
-  static constexpr int64_t kGrain = 32;
+  static constexpr int64_t kGrain = 32, kBlock = 4096;
   static constexpr Real kWindow = Real(0.3);  // of a mean edge's travel time
   static constexpr Real kHorizon = 8;         // windows that are kept sorted out from the rest
 
@@ -139,8 +151,8 @@ class Eikonal {
     double rate = 0, count = 0;
     for (int64_t e = 0; e < rings_.elements; e += 61)
       for (int j = 0; j < 6; ++j) {
-        const Real length = lengths_[6 * e + j];
-        if (length > 0 && length < never) rate += 1 / std::sqrt(double(length)), ++count;
+        const Real duration = durations_[kRow * e + j];
+        if (duration > 0 && duration < kAbsent<Real>) rate += 1 / double(duration), ++count;
       }
     return count ? Real(count / rate) : Real(1);
   }
@@ -231,11 +243,11 @@ class Eikonal {
   }
 
   const Rings rings_;
-  const Pull<Real> pull_;
-  const Real* lengths_ = nullptr;
+  const Lanes<Real> lanes_;
   int32_t* winners_ = nullptr;
   Real width_ = 0, end_ = 0, horizon_ = 0;
   std::vector<Key> keys_;
+  Buffer<Real> durations_;
   std::vector<Real> fresh_, delays_, times_;
   std::vector<int32_t> candidates_, due_, near_, far_;
   std::vector<Lists> lists_;

@@ -1,5 +1,5 @@
 #include "eikonal_lanes.h"
 
 namespace twin {
-TWIN_PULL(avx2)
+TWIN_LANES(avx2)
 }  // namespace twin

@@ -1,5 +1,5 @@
 #include "eikonal_lanes.h"
 
 namespace twin {
-TWIN_PULL(avx512)
+TWIN_LANES(avx512)
 }  // namespace twin

@@ -1,5 +1,5 @@
 #include "eikonal_lanes.h"
 
 namespace twin {
-TWIN_PULL(baseline)
+TWIN_LANES(baseline)
 }  // namespace twin

@@ -18,6 +18,7 @@ namespace {
 
 using Ints = ffi::Buffer<ffi::S32>;
 using Bytes = ffi::Buffer<ffi::U8>;
+using Marks = ffi::Buffer<ffi::PRED>;
 
 int thread_limit() {
   const char* wish = std::getenv("TWIN_THREADS");
@@ -53,17 +54,35 @@ struct Batch {
   }
 };
 
-twin::Rings rings_of(int64_t nodes, int64_t elements, Ints start, Ints slots, Bytes places,
-                     Ints neighbour_start, Ints neighbours, Ints mirror) {
-  return {nodes,
-          elements,
-          start.typed_data(),
-          slots.typed_data(),
-          places.typed_data(),
-          neighbour_start.typed_data(),
-          neighbours.typed_data(),
-          mirror.typed_data()};
-}
+// The mesh, as arrivals.py hands it over: the same for all scenarios.
+template <ffi::DataType dtype>
+struct Mesh {
+  using Real = ffi::NativeType<dtype>;
+  twin::Rings rings;
+  const int32_t* corners;
+  const Real* spans;
+  const bool* absent;
+  const int32_t* order;
+
+  Mesh(Ints start, Ints slots, Bytes places, Ints neighbour_start, Ints neighbours, Ints mirror,
+       Ints corners, ffi::Buffer<dtype> spans, Marks absent, Ints order)
+      : rings{static_cast<int64_t>(start.element_count()) - 1,
+              static_cast<int64_t>(order.element_count()),
+              start.typed_data(),
+              slots.typed_data(),
+              places.typed_data(),
+              neighbour_start.typed_data(),
+              neighbours.typed_data(),
+              mirror.typed_data()},
+        corners(corners.typed_data()),
+        spans(spans.typed_data()),
+        absent(absent.element_count() ? absent.typed_data() : nullptr),
+        order(order.typed_data()) {}
+
+  twin::Metric<Real> metric(const Real* speeds, const bool* blocked) const {
+    return {rings.elements, spans, absent, order, speeds, blocked};
+  }
+};
 
 // run(scenario, solver, crew) for the whole batch: side by side where there are several, else
 // with all threads inside the one.
@@ -86,23 +105,27 @@ void run_batch(ffi::ThreadPool pool, int64_t scenarios, const twin::Rings& rings
 }
 
 template <ffi::DataType dtype>
-ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
-                 Ints neighbour_start, Ints neighbours, Ints mirror, ffi::Buffer<dtype> lengths, ffi::Buffer<dtype> begin,
-                 ffi::ResultBuffer<dtype> times, ffi::ResultBuffer<ffi::S32> winners) try {
+ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Ints neighbour_start,
+                 Ints neighbours, Ints mirror, Ints corners, ffi::Buffer<dtype> spans,
+                 Marks absent, Ints order, ffi::Buffer<dtype> speeds, Marks blocked,
+                 ffi::Buffer<dtype> begin, ffi::ResultBuffer<dtype> times,
+                 ffi::ResultBuffer<ffi::S32> winners) try {
   using Real = ffi::NativeType<dtype>;
-  const int64_t nodes = begin.dimensions().back();
-  const auto shape = lengths.dimensions();
-  const int64_t elements = shape[shape.size() - 2];
-  if (static_cast<int64_t>(start.element_count()) != nodes + 1)
+  const Mesh<dtype> mesh(start, slots, places, neighbour_start, neighbours, mirror, corners, spans,
+                         absent, order);
+  const int64_t nodes = mesh.rings.nodes, elements = mesh.rings.elements;
+  if (begin.dimensions().back() != nodes)
     return ffi::Error::InvalidArgument("eikonal: the rings are of another mesh than the times");
-  const auto rings = rings_of(nodes, elements, start, slots, places, neighbour_start, neighbours, mirror);
   const Batch batch(times->dimensions(), 1);
-  run_batch<twin::Eikonal<Real>>(pool, batch.size, rings, [&](int64_t b, auto& solver, auto& crew) {
-    const Real* from = begin.typed_data() + nodes * batch_place(begin.dimensions(), 1, batch.axes, b);
-    const Real* l = lengths.typed_data() + 6 * elements * batch_place(shape, 2, batch.axes, b);
+  const auto own = [&](const auto& buffer, int64_t axes, int64_t size, int64_t b) {
+    return buffer.typed_data() + size * batch_place(buffer.dimensions(), axes, batch.axes, b);
+  };
+  run_batch<twin::Eikonal<Real>>(pool, batch.size, mesh.rings, [&](int64_t b, auto& solver, auto& crew) {
+    const Real* from = own(begin, 1, nodes, b);
     Real* to = times->typed_data() + nodes * b;
     std::copy(from, from + nodes, to);
-    solver.solve(l, to, winners->typed_data() + nodes * b, crew);
+    const auto metric = mesh.metric(own(speeds, 2, 3 * elements, b), own(blocked, 1, elements, b));
+    solver.solve(metric, to, winners->typed_data() + nodes * b, crew);
   });
   return ffi::Error::Success();
 } catch (const std::invalid_argument& fault) {
@@ -111,51 +134,48 @@ ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
 
 template <ffi::DataType dtype>
 ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
-                   Ints neighbour_start, Ints neighbours, Ints mirror, Ints corners, ffi::Buffer<dtype> lengths,
-                   ffi::Buffer<dtype> times, Ints winners, ffi::Buffer<dtype> seeds,
-                   ffi::ResultBuffer<dtype> by_begin, ffi::ResultBuffer<dtype> by_lengths) {
+                   Ints neighbour_start, Ints neighbours, Ints mirror, Ints corners,
+                   ffi::Buffer<dtype> spans, Marks absent, Ints order, ffi::Buffer<dtype> speeds,
+                   Marks blocked, ffi::Buffer<dtype> times, Ints winners,
+                   ffi::Buffer<dtype> seeds, ffi::ResultBuffer<dtype> by_begin,
+                   ffi::ResultBuffer<dtype> by_speeds) {
   using Real = ffi::NativeType<dtype>;
-  const int64_t nodes = times.dimensions().back();
-  const auto shape = lengths.dimensions();
-  const int64_t elements = shape[shape.size() - 2];
-  const auto rings = rings_of(nodes, elements, start, slots, places, neighbour_start, neighbours, mirror);
+  const Mesh<dtype> mesh(start, slots, places, neighbour_start, neighbours, mirror, corners, spans,
+                         absent, order);
+  const int64_t nodes = mesh.rings.nodes, elements = mesh.rings.elements;
   const Batch batch(by_begin->dimensions(), 1);
-  const auto place = [&](const auto& buffer, int64_t own, int64_t b) {
-    return batch_place(buffer.dimensions(), own, batch.axes, b);
+  const auto own = [&](const auto& buffer, int64_t axes, int64_t size, int64_t b) {
+    return buffer.typed_data() + size * batch_place(buffer.dimensions(), axes, batch.axes, b);
   };
-  run_batch<twin::EikonalAdjoint<Real>>(
-      pool, batch.size, rings, [&](int64_t b, auto& solver, auto& crew) {
-        solver.solve(corners.typed_data(), lengths.typed_data() + 6 * elements * place(lengths, 2, b),
-                     times.typed_data() + nodes * place(times, 1, b),
-                     winners.typed_data() + nodes * place(winners, 1, b),
-                     seeds.typed_data() + nodes * place(seeds, 1, b),
-                     by_begin->typed_data() + nodes * b,
-                     by_lengths->typed_data() + 6 * elements * b, crew);
-      });
+  run_batch<twin::EikonalAdjoint<Real>>(pool, batch.size, mesh.rings, [&](int64_t b, auto& solver, auto& crew) {
+    const auto metric = mesh.metric(own(speeds, 2, 3 * elements, b), own(blocked, 1, elements, b));
+    solver.solve(mesh.corners, metric, own(times, 1, nodes, b), own(winners, 1, nodes, b),
+                 own(seeds, 1, nodes, b), by_begin->typed_data() + nodes * b,
+                 by_speeds->typed_data() + 3 * elements * b, crew);
+  });
   return ffi::Error::Success();
 }
 
-#define TWIN_EIKONAL(kind)                                                               \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalSolve##kind, Solve<ffi::kind>,                    \
-                                ffi::Ffi::Bind()                                         \
-                                    .Ctx<ffi::ThreadPool>()                              \
-                                    .Arg<Ints>().Arg<Ints>().Arg<Bytes>()                \
-                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>()                 \
-                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
-                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
-                                    .Ret<ffi::Buffer<ffi::kind>>()                       \
-                                    .Ret<Ints>());                                       \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalAdjoint##kind, Adjoint<ffi::kind>,                \
-                                ffi::Ffi::Bind()                                         \
-                                    .Ctx<ffi::ThreadPool>()                              \
-                                    .Arg<Ints>().Arg<Ints>().Arg<Bytes>()                \
-                                    .Arg<Ints>().Arg<Ints>().Arg<Ints>()                 \
-                                    .Arg<Ints>()                                         \
-                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
-                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
-                                    .Arg<Ints>()                                         \
-                                    .Arg<ffi::Buffer<ffi::kind>>()                       \
-                                    .Ret<ffi::Buffer<ffi::kind>>()                       \
+#define TWIN_BIND_MESH(kind)                                                  \
+  ffi::Ffi::Bind()                                                            \
+      .Ctx<ffi::ThreadPool>()                                                 \
+      .Arg<Ints>().Arg<Ints>().Arg<Bytes>()                                   \
+      .Arg<Ints>().Arg<Ints>().Arg<Ints>().Arg<Ints>()                        \
+      .Arg<ffi::Buffer<ffi::kind>>().Arg<Marks>().Arg<Ints>()                 \
+      .Arg<ffi::Buffer<ffi::kind>>().Arg<Marks>()
+
+#define TWIN_EIKONAL(kind)                                                    \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalSolve##kind, Solve<ffi::kind>,         \
+                                TWIN_BIND_MESH(kind)                          \
+                                    .Arg<ffi::Buffer<ffi::kind>>()            \
+                                    .Ret<ffi::Buffer<ffi::kind>>()            \
+                                    .Ret<Ints>());                            \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(EikonalAdjoint##kind, Adjoint<ffi::kind>,     \
+                                TWIN_BIND_MESH(kind)                          \
+                                    .Arg<ffi::Buffer<ffi::kind>>()            \
+                                    .Arg<Ints>()                              \
+                                    .Arg<ffi::Buffer<ffi::kind>>()            \
+                                    .Ret<ffi::Buffer<ffi::kind>>()            \
                                     .Ret<ffi::Buffer<ffi::kind>>())
 
 template <typename Number>

@@ -62,6 +62,37 @@ inline std::vector<int32_t> running_sum(const std::vector<int32_t>& counts) {
   return start;
 }
 
+// How many elements meet at each node.
+inline std::vector<int32_t> tally_of(const std::vector<int32_t>& corners, int64_t nodes) {
+  std::vector<int32_t> tally(nodes + 1, 0);
+  for (int32_t v : corners) ++tally[v];
+  tally.pop_back();
+  return tally;
+}
+
+// The elements around a node, by the octant that they lie in as seen from it, each octant beside
+// its neighbours: so that those ahead of a front and those behind it are apart.
+inline void sort_by_direction(const double* points, const Front& front, int32_t v, int32_t* from,
+                              int32_t* to) {
+  static constexpr int kGray[8] = {0, 1, 3, 2, 7, 6, 4, 5};
+  const int32_t nobody = static_cast<int32_t>(front.node_order.size());
+  const double* own = points + 3 * int64_t(front.node_order[v]);
+  const auto octant = [&](int32_t code) {
+    double way[3] = {0, 0, 0};
+    for (int k = 0; k < 4; ++k) {
+      const int32_t u = front.corners[4 * int64_t(code >> 2) + k];
+      if (u == nobody) continue;
+      const double* other = points + 3 * int64_t(front.node_order[u]);
+      for (int d = 0; d < 3; ++d) way[d] += other[d] - own[d];
+    }
+    return kGray[(way[0] > 0) + 2 * (way[1] > 0) + 4 * (way[2] > 0)];
+  };
+  std::vector<std::pair<int, int32_t>> keys;
+  for (int32_t* code = from; code < to; ++code) keys.push_back({octant(*code), *code});
+  std::sort(keys.begin(), keys.end());
+  for (size_t i = 0; i < keys.size(); ++i) from[i] = keys[i].second;
+}
+
 }  // namespace front_detail
 
 // `elements` holds four node numbers each, -1 where a triangle or branch has no more corners.
@@ -86,29 +117,35 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
   for (int64_t e = 0; e < count; ++e) front.element_order[place[first[e]]++] = int32_t(e);
 
   front.corners.resize(4 * count);
-  std::fill(tally.begin(), tally.end(), 0);
   for (int64_t e = 0; e < count; ++e)
     for (int k = 0; k < 4; ++k) {
       const int32_t given = elements[4 * int64_t(front.element_order[e]) + k];
       front.corners[4 * e + k] = given < 0 ? nobody : number[given];
-      if (given >= 0) ++tally[number[given]];
     }
+  tally = tally_of(front.corners, nodes);
   for (int32_t& t : tally) t = (t + kLanes - 1) / kLanes * kLanes;
   front.start = running_sum(tally);
   front.slots.assign(4 * int64_t(front.start[nodes]), nobody);
 
-  static constexpr int kOthers[4][3] = {{1, 2, 3}, {0, 2, 3}, {0, 1, 3}, {0, 1, 2}};
-  std::vector<int32_t> filled(nodes, 0);
-  for (int64_t e = 0; e < count; ++e)
-    for (int k = 0; k < 4; ++k) {
-      const int32_t* corner = &front.corners[4 * e];
-      const int32_t v = corner[k];
-      if (v == nobody) continue;
-      const int32_t size = front.start[v + 1] - front.start[v];
-      int32_t* slot = &front.slots[4 * int64_t(front.start[v]) + filled[v]++];
-      for (int j = 0; j < 3; ++j) slot[j * size] = corner[kOthers[k][j]];
-      slot[3 * size] = static_cast<int32_t>(4 * e + k);
-    }
+  const auto fill = [&](int32_t v, int32_t at, int32_t code) {
+    const int32_t size = front.start[v + 1] - front.start[v];
+    int32_t* slot = &front.slots[4 * int64_t(front.start[v]) + at];
+    for (int k = 0, j = 0; k < 4; ++k)
+      if (k != (code & 3)) slot[j++ * size] = front.corners[4 * int64_t(code >> 2) + k];
+    slot[3 * size] = code;
+  };
+  std::vector<int32_t> codes(4 * count), filled = running_sum(tally_of(front.corners, nodes));
+  const std::vector<int32_t> first_code = filled;
+  for (int32_t i = 0; i < 4 * count; ++i)
+    if (front.corners[i] != nobody) codes[filled[front.corners[i]]++] = i;
+  for (int32_t v = 0; v < nobody; ++v) {
+    int32_t *from = &codes[first_code[v]], *to = &codes[first_code[v + 1]];
+    sort_by_direction(points, front, v, from, to);
+    for (int32_t* code = from; code < to; ++code) fill(v, int32_t(code - from), *code);
+    const int32_t size = front.start[v + 1] - front.start[v];
+    int32_t* row = &front.slots[4 * int64_t(front.start[v]) + 3 * size];
+    std::fill(row + (to - from), row + size, row[0]);
+  }
 
   // seen[u] is u's entry among the neighbours of the node at hand, if not left from one before.
   std::vector<int32_t> seen(nodes + 1, -1);
@@ -129,7 +166,6 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
       places[i] = static_cast<uint8_t>(u == nobody ? kPlaces : std::min(kPlaces, seen[u] - own));
     }
     front.neighbour_start.push_back(static_cast<int32_t>(front.neighbours.size()));
-    for (int32_t i = filled[v]; i < size; ++i) slots[3 * size + i] = slots[3 * size];
   }
   front.mirror.resize(front.neighbours.size());
   for (int32_t v = 0; v < nobody; ++v)

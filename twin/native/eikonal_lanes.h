@@ -1,10 +1,12 @@
-// New arrival times for a list of nodes, one element of a node's ring in each SIMD lane.
+// The inner loops of the eikonal solver, an element in each SIMD lane: travel times along edges,
+// and new arrival times for a list of nodes.
 //
-// Each eikonal_<instruction set>.cpp compiles this file with its own flags; pull_<set> are the
-// only names that leave it. It uses nothing of the standard library, whose inline functions the
-// linker would be free to share between instruction sets.
+// Each eikonal_<instruction set>.cpp compiles this file with its own flags; measure_<set> and
+// pull_<set> are the only names that leave it. It uses nothing of the standard library, whose
+// inline functions the linker would be free to share between instruction sets.
 #pragma once
 #include "eikonal_element.h"
+#include "eikonal_metric.h"
 #include "eikonal_ring.h"
 
 namespace twin {
@@ -16,54 +18,116 @@ struct Edges {
 };
 
 template <typename Real>
-TWIN_INLINE Edges<Real> edges_of(const Real* lengths, int32_t code) {
-  const int32_t place = 4 * (code & 3), first = 6 * (code >> 2);
-  const auto edge = [&](int j) __attribute__((always_inline)) { return lengths[first + ((kEdgeOfPlace[j] >> place) & 7)]; };
+TWIN_INLINE Edges<Real> edges_of(const Real* durations, int32_t code) {
+  const int32_t place = 4 * (code & 3), first = kRow * (code >> 2);
+  const auto edge = [&](int j) __attribute__((always_inline)) {
+    return durations[first + ((kEdgeOfPlace[j] >> place) & 7)];
+  };
   return {edge(0), edge(1), edge(2), edge(3), edge(4), edge(5)};
 }
 
-// The best of `Width` slots of a ring of `size` slots, from row `slots` + `at`.
-template <int Width, typename Real>
-TWIN_INLINE void try_slots(const int32_t* slots, int32_t size, int32_t at, const Real* lengths,
-                      const Real* times, Real& best, int32_t& winner) {
-  Real arrivals[Width];
-  const int32_t *a = slots + at, *b = a + size, *c = b + size, *code = c + size;
+// Travel times along the edges of elements `from` to `to`, in rows of kRow.
+template <typename Real>
+void measure(const Metric<Real>& metric, int64_t from, int64_t to, Real* durations) {
 #pragma omp simd
-  for (int l = 0; l < Width; ++l) {
-    const Edges<Real> e = edges_of(lengths, code[l]);
-    arrivals[l] =
-        arrive(times[a[l]], times[b[l]], times[c[l]], e.a, e.b, e.c, e.ab, e.ac, e.bc).time;
-  }
-  Real earliest = arrivals[0];
-#pragma omp simd reduction(min : earliest)
-  for (int l = 0; l < Width; ++l) earliest = arrivals[l] < earliest ? arrivals[l] : earliest;
-  if (!(earliest < best)) return;
-  best = earliest;
-  for (int l = Width - 1; l >= 0; --l)
-    if (arrivals[l] == earliest) winner = code[l];
+  for (int64_t e = from; e < to; ++e) durations_of(metric, e, durations + kRow * e);
+  if (!metric.absent) return;
+  for (int64_t e = from; e < to; ++e) mark_absent(metric, e, durations + kRow * e);
 }
+
+constexpr int32_t kMostSlots = 64;  // of a ring, looked at together
+
+// Slots `from` to `from` + `count` of a ring, row by row: the times at their corners, and for each
+// batch of lanes the earliest of them. No arrival through a batch can be earlier.
+template <typename Real>
+struct Look {
+  Real corner[3][kMostSlots], earliest[kMostSlots / kLanes];
+  const int32_t* code;
+  int32_t count;
+
+  TWIN_INLINE void take(const Rings& rings, int32_t v, int32_t from, const Real* times) {
+    const int32_t size = rings.start[v + 1] - rings.start[v];
+    const int32_t* a = rings.slots + 4 * int64_t(rings.start[v]) + from;
+    const int32_t *b = a + size, *c = b + size;
+    code = c + size;
+    count = size - from < kMostSlots ? size - from : kMostSlots;
+    for (int32_t at = 0; at < count; at += kLanes) {
+      Real least = kNever<Real>;
+#pragma omp simd reduction(min : least)
+      for (int l = 0; l < kLanes; ++l) {
+        const Real ta = times[a[at + l]], tb = times[b[at + l]], tc = times[c[at + l]];
+        corner[0][at + l] = ta;
+        corner[1][at + l] = tb;
+        corner[2][at + l] = tc;
+        const Real ab = ta < tb ? ta : tb, abc = ab < tc ? ab : tc;
+        least = abc < least ? abc : least;
+      }
+      earliest[at / kLanes] = least;
+    }
+  }
+
+  // Fetches the edges of the batches that could bring an arrival before `bar`.
+  TWIN_INLINE void prefetch(const Real* durations, Real bar) const {
+    for (int32_t at = 0; at < count; at += kLanes)
+      if (earliest[at / kLanes] < bar)
+        for (int32_t l = 0; l < kLanes; ++l)
+          __builtin_prefetch(durations + kRow * (code[at + l] >> 2));
+  }
+
+  TWIN_INLINE void try_batch(const Real* durations, int32_t at, Real& best,
+                             int32_t& winner) const {
+    Real arrivals[kLanes];
+#pragma omp simd
+    for (int l = 0; l < kLanes; ++l) {
+      const Edges<Real> e = edges_of(durations, code[at + l]);
+      arrivals[l] = arrive(corner[0][at + l], corner[1][at + l], corner[2][at + l], e.a, e.b, e.c,
+                           e.ab, e.ac, e.bc).time;
+    }
+    Real first = arrivals[0];
+#pragma omp simd reduction(min : first)
+    for (int l = 0; l < kLanes; ++l) first = arrivals[l] < first ? arrivals[l] : first;
+    if (!(first < best)) return;
+    best = first;
+    for (int l = kLanes - 1; l >= 0; --l)
+      if (arrivals[l] == first) winner = code[at + l];
+  }
+
+  // The batch with the earliest corner is tried first: it often rules out the others.
+  TWIN_INLINE void try_all(const Real* durations, Real& best, int32_t& winner) const {
+    int32_t lead = 0;
+    for (int32_t i = 1; i < count / kLanes; ++i)
+      if (earliest[i] < earliest[lead]) lead = i;
+    if (!(earliest[lead] < best)) return;
+    try_batch(durations, lead * kLanes, best, winner);
+    for (int32_t i = 0; i < count / kLanes; ++i)
+      if (i != lead && earliest[i] < best) try_batch(durations, i * kLanes, best, winner);
+  }
+};
 
 // The least delay behind each neighbour of node v (see eikonal_element.h), where that neighbour
 // will look for it: at its own entry for v.
 template <typename Real>
-inline void find_delays(const Rings& rings, int32_t v, const Real* lengths, Real* delays) {
+inline void find_delays(const Rings& rings, int32_t v, const Real* durations, Real* delays) {
   const int32_t size = rings.start[v + 1] - rings.start[v];
   const int32_t* code = rings.slots + 4 * int64_t(rings.start[v]) + 3 * size;
   const uint8_t* places = rings.places + 3 * int64_t(rings.start[v]);
   const int32_t first = rings.neighbour_start[v];
   const int32_t count = rings.neighbour_start[v + 1] - first;
   Real least[kPlaces + 1];
-  for (int32_t q = 0; q <= kPlaces; ++q) least[q] = kNever<Real>;
+  for (int32_t q = 0; q < count && q < kPlaces; ++q) least[q] = kNever<Real>;
   for (int32_t at = 0; at < size; at += kLanes) {
     Real delay[3][kLanes];
 #pragma omp simd
     for (int l = 0; l < kLanes; ++l) {
-      const Edges<Real> e = edges_of(lengths, code[at + l]);
-      const Real gab = Real(0.5) * (e.a + e.b - e.ab), gac = Real(0.5) * (e.a + e.c - e.ac);
-      const Real gbc = Real(0.5) * (e.b + e.c - e.bc);
-      delay[0][l] = least_delay(e.a, e.b, e.c, gab, gac, gbc);
-      delay[1][l] = least_delay(e.b, e.a, e.c, gab, gbc, gac);
-      delay[2][l] = least_delay(e.c, e.a, e.b, gac, gbc, gab);
+      const Edges<Real> e = edges_of(durations, code[at + l]);
+      const Real la = e.a * e.a, lb = e.b * e.b, lc = e.c * e.c;
+      const Real gab = Real(0.5) * (la + lb - e.ab * e.ab);
+      const Real gac = Real(0.5) * (la + lc - e.ac * e.ac);
+      const Real gbc = Real(0.5) * (lb + lc - e.bc * e.bc);
+      const Real a = 1 / e.a, b = 1 / e.b, c = 1 / e.c;
+      delay[0][l] = least_delay(e.a, gab * b, gac * c);
+      delay[1][l] = least_delay(e.b, gab * a, gbc * c);
+      delay[2][l] = least_delay(e.c, gac * a, gbc * b);
     }
     for (int corner = 0; corner < 3; ++corner)
       for (int l = 0; l < kLanes; ++l) {
@@ -75,52 +139,65 @@ inline void find_delays(const Rings& rings, int32_t v, const Real* lengths, Real
     delays[rings.mirror[first + q]] = q < kPlaces ? least[q] : -kNever<Real>;
 }
 
-template <typename Real>
-TWIN_INLINE void prefetch_node(const Rings& rings, const Real* lengths, int32_t near, int32_t far) {
-  const int32_t size = rings.start[near + 1] - rings.start[near];
-  const int32_t* code = rings.slots + 4 * int64_t(rings.start[near]) + 3 * size;
-  for (int32_t l = 0; l < size; ++l) __builtin_prefetch(lengths + 6 * (code[l] >> 2));
-  const int32_t* slots = rings.slots + 4 * int64_t(rings.start[far]);
-  const int32_t words = 4 * (rings.start[far + 1] - rings.start[far]);
+TWIN_INLINE void prefetch_ring(const Rings& rings, int32_t v) {
+  const int32_t* slots = rings.slots + 4 * int64_t(rings.start[v]);
+  const int32_t words = 4 * (rings.start[v + 1] - rings.start[v]);
   for (int32_t w = 0; w < words; w += 16) __builtin_prefetch(slots + w);
+}
+
+// The present time of a node less rounding, which a new one must beat.
+template <typename Real>
+TWIN_INLINE Real bar_of(Real time) {
+  const Real rounding = 4 * (sizeof(Real) == 4 ? Real(__FLT_EPSILON__) : Real(__DBL_EPSILON__));
+  return time < kNever<Real> ? time - rounding * (time < 0 ? -time : time) : time;
 }
 
 // For each listed node its earliest arrival from the times of its ring, into `fresh` where it
 // beats the node's present time by more than rounding (else never), with the slot's code in
-// `winners`. At a node's first visit its delays behind its neighbours go into `delays`.
+// `winners`. At a node's first visit its delays behind its neighbours go into `delays`. Each
+// node's ring is looked at while the edges of the node before it are on their way from memory.
 template <typename Real>
-void pull(const Rings& rings, const Real* lengths, const Real* times, const int32_t* nodes,
-                 int64_t count, Real* fresh, int32_t* winners, Real* delays) {
-  const Real rounding = 4 * (sizeof(Real) == 4 ? Real(__FLT_EPSILON__) : Real(__DBL_EPSILON__));
+void pull(const Rings& rings, const Real* durations, const Real* times, const int32_t* nodes,
+          int64_t count, Real* fresh, int32_t* winners, Real* delays) {
+  Look<Real> looks[2];
+  const auto look = [&](int64_t i) __attribute__((always_inline)) {
+    const int32_t v = nodes[i];
+    looks[i & 1].take(rings, v, 0, times);
+    looks[i & 1].prefetch(durations, winners[v] == kUnvisited ? kNever<Real> : bar_of(times[v]));
+  };
+  prefetch_ring(rings, nodes[0]);
+  look(0);
   for (int64_t i = 0; i < count; ++i) {
     const int32_t v = nodes[i];
-    prefetch_node(rings, lengths, nodes[i + 1 < count ? i + 1 : i], nodes[i + 3 < count ? i + 3 : i]);
+    if (i + 2 < count) prefetch_ring(rings, nodes[i + 2]);
+    if (i + 1 < count) look(i + 1);
+    const Real bar = bar_of(times[v]);
+    Real best = bar;
+    int32_t winner = -1;
+    looks[i & 1].try_all(durations, best, winner);
     const int32_t size = rings.start[v + 1] - rings.start[v];
-    const int32_t* slots = rings.slots + 4 * int64_t(rings.start[v]);
-    const Real before = times[v];
-    const Real size_of_time = before < 0 ? -before : before;
-    Real best = before < kNever<Real> ? before - rounding * size_of_time : kNever<Real>;
-    const Real bar = best;
-    int32_t winner = -1, at = 0;
-    if (sizeof(Real) == 4)
-      for (; at + 16 <= size; at += 16) try_slots<16>(slots, size, at, lengths, times, best, winner);
-    for (; at < size; at += 8) try_slots<8>(slots, size, at, lengths, times, best, winner);
+    for (int32_t from = kMostSlots; from < size; from += kMostSlots) {
+      looks[i & 1].take(rings, v, from, times);
+      looks[i & 1].try_all(durations, best, winner);
+    }
     fresh[v] = best < bar ? best : kNever<Real>;
-    if (winners[v] == kUnvisited) find_delays(rings, v, lengths, delays);
+    if (winners[v] == kUnvisited) find_delays(rings, v, durations, delays);
     winners[v] = winner;
   }
 }
 
 }  // namespace
 
-#define TWIN_PULL(set)                                                                         \
-  void pull_##set(const Rings& r, const float* l, const float* t, const int32_t* n, int64_t c, \
-                  float* f, int32_t* w, float* o) {                                            \
-    pull<float>(r, l, t, n, c, f, w, o);                                                       \
-  }                                                                                            \
-  void pull_##set(const Rings& r, const double* l, const double* t, const int32_t* n,          \
-                  int64_t c, double* f, int32_t* w, double* o) {                               \
-    pull<double>(r, l, t, n, c, f, w, o);                                                      \
+#define TWIN_LANES_OF(set, Real)                                                              \
+  void measure_##set(const Metric<Real>& m, int64_t from, int64_t to, Real* d) {              \
+    measure<Real>(m, from, to, d);                                                            \
+  }                                                                                           \
+  void pull_##set(const Rings& r, const Real* d, const Real* t, const int32_t* n, int64_t c,  \
+                  Real* f, int32_t* w, Real* o) {                                             \
+    pull<Real>(r, d, t, n, c, f, w, o);                                                       \
   }
+#define TWIN_LANES(set)     \
+  TWIN_LANES_OF(set, float) \
+  TWIN_LANES_OF(set, double)
 
 }  // namespace twin
