@@ -95,9 +95,10 @@ def travel_times(
     height = jnp.sum(ways.planes[:, :3] * start[ways.way], axis=1) + ways.planes[:, 3]
     slope = jnp.sum(ways.planes[:, :3] * course, axis=1)
     cut = slope != 0
-    end = jnp.where(cut, -height / jnp.where(cut, slope, 1), 1)
+    # A way within a plane cuts it anywhere, by rounding: never outside of itself, nor backwards.
+    end = jnp.clip(jnp.where(cut, -height / jnp.where(cut, slope, 1), 1), 0, 1)
     begins = jnp.roll(ways.way, 1) != ways.way
-    share = end - jnp.where(begins, 0, jnp.roll(end, 1))
+    share = jnp.maximum(end - jnp.where(begins, 0, jnp.roll(end, 1)), 0)
     crossed = ways.elements >= 0
     along = jnp.sum(ways.axes * course[:, None, :], axis=2)
     slowness = jnp.where(crossed[:, None], speeds[ways.elements], 1) ** -2
@@ -119,7 +120,8 @@ def beginnings(
 ) -> Float[Array, " points"]:
     """The earliest time that a straight way or a source itself gives a node, else infinity."""
     arrivals = times[ways.source] + travel_times(ways, places, speeds, blocked)
-    arrivals = jnp.concatenate([arrivals, jnp.where(ways.at_node >= 0, times, jnp.inf)])
+    own = jnp.where((ways.at_node >= 0) & _conducts(ways, arrivals), times, jnp.inf)
+    arrivals = jnp.concatenate([arrivals, own])
     node = jnp.concatenate([ways.node, jnp.maximum(ways.at_node, 0)])
     # By the number of the way that comes first, because a scattered minimum has no derivative.
     known = lax.stop_gradient(arrivals)
@@ -127,6 +129,14 @@ def beginnings(
     rank = jnp.where((known == least[node]) & (known < jnp.inf), jnp.arange(len(node)), -1)
     first = jnp.full(nodes, -1, rank.dtype).at[node].max(rank)
     return jnp.where(first >= 0, arrivals[first], jnp.inf)
+
+
+def _conducts(ways: Ways, arrivals: Float[Array, " ways"]) -> Bool[Array, " sources"]:
+    """False for a source all of whose ways are barred: it lies in blocked tissue."""
+    count = len(ways.at_node)
+    tried = jnp.zeros(count + 1, bool).at[ways.source].set(True)[:count]
+    passed = jnp.zeros(count + 1, bool).at[ways.source].max(arrivals < jnp.inf)[:count]
+    return passed | ~tried
 
 
 def _padded(values: np.ndarray, fill) -> np.ndarray:
