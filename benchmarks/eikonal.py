@@ -43,7 +43,7 @@ class Case:
         started = time.perf_counter()
         self.front = Front.of_heart(heart)
         self.preparation = time.perf_counter() - started
-        self.problem: Problem = jax.device_put(pose(self.front, *locate_sources(heart, sources)))
+        self.problem: Problem = jax.device_put(pose(heart, *locate_sources(heart, sources)))
         self.speeds = jnp.asarray(tissue.speeds)
         self.blocked = jnp.asarray(tissue.blocked)
         self.times = jnp.zeros(len(sources), self.speeds.dtype)

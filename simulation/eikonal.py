@@ -14,48 +14,60 @@ from twin.simulation.activation import Activation, Reached
 from twin.simulation.fronts.arrivals import arrival_times
 from twin.simulation.fronts.front import AnyArray, Front, Metric, Rings, conducting_nodes
 from twin.simulation.fronts.sources import Ways, beginnings, trace_ways
+from twin.simulation.purkinje import Purkinje
 from twin.simulation.tissue import Tissue
 
 
 class Problem(NamedTuple):
-    """A heart and its sources, ready for `activation_times` under jit, vmap and grad."""
+    """A heart and its sources, ready for `activation_times` under jit, vmap and grad.
+
+    Source i begins `delays[i]` ms after time number `after[i]`: the times that are given are those
+    of the sources that were, and a Purkinje tree's junctions follow its bundle of His.
+    """
 
     rings: Rings
     metric: Metric
     node_number: Int[AnyArray, " points"]
+    branch_speeds: Float[AnyArray, "branches 3"]
     ways: Ways
     places: Float[AnyArray, "sources 3"]
+    after: Int[AnyArray, " sources"]
+    delays: Float[AnyArray, " sources"]
 
 
 def activation(
     heart: Heart,
     tissue: Tissue,
-    sources: Int[np.ndarray, " sources"] | Float[np.ndarray, "sources 3"],
-    times: Float[np.ndarray, " sources"] | Sequence[float] | float = 0.0,
+    sources: Int[np.ndarray, " given"] | Float[np.ndarray, "given 3"] | None = None,
+    times: Float[np.ndarray, " given"] | Sequence[float] | float = 0.0,
+    purkinje: Purkinje | None = None,
 ) -> Activation:
     """The activation map of `heart` from fronts that start at `sources` at `times` (ms).
 
-    Sources are node numbers, or places in the wall in mm. First-order accurate in the mesh's
-    edge length; within a few edges of a source the times are those of the straight way. Precision
-    is that of the heart (`heart.astype(np.float32)`) as far as jax is set to allow it.
+    Sources are node numbers, or places in the wall in mm. With a `purkinje` tree, fronts run along
+    its branches, into the heart and out of it; where no sources are given, the bundle of His is
+    the one. First-order accurate in the mesh's edge length; within a few edges of a source the
+    times are those of the straight way. Precision is that of the heart (`heart.astype(np.float32)`)
+    as far as jax is set to allow it.
     """
-    front = Front.of_heart(heart)
-    places, nodes = locate_sources(heart, sources)
-    source_times = _check_times(times, len(places))
     _check_tissue(heart, tissue)
-    problem = pose(front, places, nodes)
-    _check_parts(front, problem)
-    _check_conducting(front, tissue, problem)
+    front = Front.of_heart(heart, purkinje)
+    places, nodes = locate_sources(heart, sources, purkinje)
+    source_times = _check_times(times, len(places))
+    problem = pose(heart, places, nodes, purkinje)
+    _check_parts(front, problem, len(places))
+    _check_conducting(front, tissue, problem, len(places))
     kind = jax.dtypes.canonicalize_dtype(front.points.dtype)
     solved = _activation_times(
         problem, jnp.asarray(tissue.speeds, kind), tissue.blocked, source_times.astype(kind)
     )
+    reached = _explain(front, tissue, np.asarray(solved))
     return Activation(
-        times=np.asarray(solved),
-        reached=_explain(front, tissue, np.asarray(solved)),
+        times=np.where(reached == Reached.BLOCKED, np.inf, solved),
+        reached=reached,
         sources=places,
         source_times=source_times,
-        provenance={"heart": heart.content, "method": "eikonal"},
+        provenance=_provenance(heart, purkinje),
     )
 
 
@@ -72,8 +84,13 @@ def activation_times(
     any of them runs the scenarios side by side. `places` may move within the elements they were
     posed in; nothing is checked here.
     """
-    places = jnp.asarray(problem.places) if places is None else places
-    nodes = len(problem.node_number)
+    given = jnp.asarray(problem.places)
+    places = given if places is None else jnp.concatenate([places, given[len(places) :]])
+    times = times[problem.after] + problem.delays
+    if len(problem.branch_speeds):
+        speeds = jnp.concatenate([speeds, jnp.asarray(problem.branch_speeds, speeds.dtype)])
+        blocked = jnp.concatenate([blocked, jnp.zeros(len(problem.branch_speeds), bool)])
+    nodes = problem.rings.start.shape[0] - 1
     begin = beginnings(problem.ways, nodes, places, times, speeds, blocked)
     times = arrival_times(problem.rings, problem.metric, speeds, blocked, begin)
     return times[problem.node_number]
@@ -83,26 +100,54 @@ _activation_times = jax.jit(activation_times)
 
 
 def pose(
-    front: Front, places: Float[np.ndarray, "sources 3"], nodes: Int[np.ndarray, " sources"]
+    heart: Heart,
+    places: Float[np.ndarray, "given 3"],
+    nodes: Int[np.ndarray, " given"],
+    purkinje: Purkinje | None = None,
 ) -> Problem:
-    """Fronts from `places` on a mesh; `nodes` numbers those that are nodes, -1 for the others."""
+    """Fronts from `places`; `nodes` numbers those that are nodes, -1 for the others.
+
+    Where the source is the bundle of His, the tree's junctions become sources of their own, at the
+    times at which the tree reaches them: as around every source, the times around a junction are
+    then those of the straight way. What enters the tree from the heart runs along its branches.
+    """
+    front = Front.of_heart(heart, purkinje)
     kind = jax.dtypes.canonicalize_dtype(front.points.dtype)
+    after, delays = np.arange(len(places)), np.zeros(len(places))
+    branch_speeds = np.zeros((0, 3), kind)
+    if purkinje is not None:
+        branch_speeds = np.repeat(purkinje.speeds[:, None], 3, axis=1).astype(kind)
+        if purkinje.his(heart) in nodes:
+            junctions, arrivals = purkinje.reached_junctions()
+            nodes = np.concatenate([nodes, junctions])
+            places = np.concatenate([places, heart.points[junctions]])
+            his = np.flatnonzero(nodes == purkinje.his(heart))[0]
+            after = np.concatenate([after, np.full(len(junctions), his)])
+            delays = np.concatenate([delays, arrivals])
     at_node = np.where(nodes >= 0, front.node_number[nodes], -1).astype(np.int32)
-    ways = trace_ways(front, places, at_node)
     return Problem(
         rings=front.rings,
         metric=front.metric,
-        node_number=front.node_number,
-        ways=ways,
+        node_number=front.node_number[: len(heart.points)],
+        branch_speeds=branch_speeds,
+        ways=trace_ways(front, places, at_node),
         places=np.asarray(places, kind),
+        after=after,
+        delays=delays.astype(kind),
     )
 
 
-def locate_sources(heart: Heart, sources) -> tuple[np.ndarray, np.ndarray]:
+def locate_sources(
+    heart: Heart, sources, purkinje: Purkinje | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Places in mm, and node numbers (-1 for places that were given as such)."""
-    sources = np.asarray(sources)
+    if sources is None and purkinje is not None:
+        return purkinje.points[:1], np.array([purkinje.his(heart)])
+    sources = np.asarray([] if sources is None else sources)
     if sources.size == 0:
-        raise InputError("the list of sources is empty: give at least one node or place")
+        raise InputError(
+            "the list of sources is empty: give at least one node or place, or a Purkinje tree"
+        )
     if sources.ndim == 1 and np.issubdtype(sources.dtype, np.integer):
         wrong = (sources < 0) | (sources >= len(heart.points))
         if wrong.any():
@@ -137,29 +182,35 @@ def _check_tissue(heart: Heart, tissue: Tissue) -> None:
         )
 
 
-def _check_parts(front: Front, problem: Problem) -> None:
+def _check_parts(front: Front, problem: Problem, given: int) -> None:
     """No source can activate a part of the mesh that is connected to none."""
-    seeded = np.unique(front.parts[_seeds(problem)])
-    alone = ~np.isin(front.parts, seeded)
+    seeded = np.unique(front.parts[_seeds(problem)[:given]])
+    alone = ~np.isin(front.parts[problem.node_number], seeded)
     if alone.any():
-        first = int(front.node_order[np.flatnonzero(alone)].min())
         raise InputError(
-            f"{alone.sum():,} of {len(alone):,} nodes (first: {first:,}) are in a part of the "
-            "mesh that no source is in; join the parts, or give each a source"
+            f"{alone.sum():,} of {len(alone):,} nodes (first: {int(np.argmax(alone)):,}) are in a "
+            "part of the mesh that no source is in; join the parts, or give each a source"
         )
 
 
-def _check_conducting(front: Front, tissue: Tissue, problem: Problem) -> None:
+def _check_conducting(front: Front, tissue: Tissue, problem: Problem, given: int) -> None:
     if not tissue.blocked.any():
         return
-    conducting = ~tissue.blocked[front.metric.order]
-    alive = conducting_nodes(np.asarray(front.rings.corners), conducting, len(front.points))
+    alive = _conducting_nodes(front, tissue)
     ways = problem.ways
-    for source, node in enumerate(ways.at_node):
+    for source, node in enumerate(ways.at_node[:given]):
         first = np.argmax(ways.source[ways.way] == source)
         dead = not alive[node] if node >= 0 else tissue.blocked[ways.elements[first]]
         if dead:
             raise InputError(f"source {source} lies in blocked tissue, where no front can start")
+
+
+def _conducting_nodes(front: Front, tissue: Tissue) -> Bool[np.ndarray, " points"]:
+    """Of the front's nodes, those in tissue, or a tree, that conducts."""
+    conducting = np.ones(len(front.metric.order), bool)
+    conducting[: len(tissue.blocked)] = ~tissue.blocked
+    ordered = conducting[np.asarray(front.metric.order)]
+    return conducting_nodes(np.asarray(front.rings.corners), ordered, len(front.points))
 
 
 def _seeds(problem: Problem) -> np.ndarray:
@@ -173,7 +224,15 @@ def _explain(front: Front, tissue: Tissue, times: np.ndarray) -> Int[np.ndarray,
     """Why a node was not reached, in the heart's own order."""
     reached = np.where(np.isfinite(times), Reached.YES, Reached.CUT_OFF).astype(np.int8)
     if tissue.blocked.any():
-        conducting = ~tissue.blocked[front.metric.order]
-        alive = conducting_nodes(np.asarray(front.rings.corners), conducting, len(times))
-        reached[~alive[front.node_number]] = Reached.BLOCKED
+        corners = np.asarray(front.rings.corners)
+        in_heart = np.asarray(front.metric.order) < len(tissue.blocked)
+        conducting = in_heart.copy()
+        conducting[in_heart] = ~tissue.blocked[np.asarray(front.metric.order)[in_heart]]
+        alive = conducting_nodes(corners, conducting, len(front.points))
+        reached[~alive[front.node_number[: len(times)]]] = Reached.BLOCKED
     return reached
+
+
+def _provenance(heart: Heart, purkinje: Purkinje | None) -> dict[str, object]:
+    tree = {"purkinje": purkinje.content} if purkinje else {}
+    return {"heart": heart.content, "method": "eikonal", **tree}

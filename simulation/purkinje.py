@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import bmat, coo_array, csr_array
+from scipy.sparse import bmat, coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from twin.meshes.errors import InputError
+from twin.meshes.files import content_hash
 from twin.meshes.heart import Boundary, Heart
 
 
@@ -27,18 +29,24 @@ ENDOCARDIUM = {Bundle.LEFT: Boundary.LV_ENDOCARDIUM, Bundle.RIGHT: Boundary.RV_E
 class PurkinjeRule:
     """How a tree is grown.
 
-    speed: mm/ms along every branch (2 to 3).
+    speed: mm/ms along the bundle branches and their fascicles (2 to 3).
+    network_speed: mm/ms along what fans out from them, left and right.
     spacing: distance between neighbouring junctions with the myocardium, mm.
     reach: apicobasal height up to which the network spreads, left and right.
     fascicles: where the bundle branches run before they fan out: for each branch, lists of
         (apicobasal, rotational) on its endocardium, the first at the top of the septum. The left
         one has an anterior, a septal and a posterior fascicle, the right one runs down the
         septum.
+    insulated: apicobasal height above which the left and the right bundle branch give off
+        nothing.
+    free_wall: fascicles on the right free wall, beginning where the moderator band ends, which
+        carries the right bundle branch through the cavity from the end of its first fascicle.
     irregularity: spread of the logarithm of the way's cost, which makes branches wind and meet.
     balance: 0 joins every branch to the nearest older one, 1 takes the shortest way from the top.
     """
 
-    speed: float = 2.5
+    speed: float = 3.0
+    network_speed: tuple[float, float] = (2.0, 2.0)
     spacing: float = 7.0
     reach: tuple[float, float] = (0.80, 0.75)
     fascicles: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
@@ -48,6 +56,11 @@ class PurkinjeRule:
             ((0.90, 0.83), (0.70, 0.88), (0.45, 0.08)),
         ),
         (((0.90, 0.80), (0.60, 0.80), (0.35, 0.78)),),
+    )
+    insulated: tuple[float, float] = (0.70, 0.45)
+    free_wall: tuple[tuple[tuple[float, float], ...], ...] = (
+        ((0.50, 0.80), (0.75, 0.75)),
+        ((0.50, 0.80), (0.75, 0.90)),
     )
     irregularity: float = 0.35
     balance: float = 0.5
@@ -64,6 +77,7 @@ class Purkinje:
     points: Float[np.ndarray, "nodes 3"]
     edges: Int[np.ndarray, "edges 2"]
     bundle: Int[np.ndarray, " edges"]
+    speeds: Float[np.ndarray, " edges"]
     junctions: Int[np.ndarray, "junctions 2"]
     rule: PurkinjeRule = field(default_factory=PurkinjeRule)
 
@@ -71,10 +85,9 @@ class Purkinje:
     def grow(heart: Heart, rule: PurkinjeRule | None = None, seed: int = 0) -> "Purkinje":
         """A tree on both endocardia of `heart`; the same seed gives the same tree."""
         rule = rule or PurkinjeRule()
-        if rule.speed <= 0 or rule.spacing <= 0:
-            raise InputError(
-                f"Purkinje speed and spacing must be positive, got {rule.speed} and {rule.spacing}"
-            )
+        for name in ("speed", "network_speed", "spacing"):
+            if np.min(getattr(rule, name)) <= 0:
+                raise InputError(f"Purkinje {name} is {getattr(rule, name)}, expected above 0")
         random = np.random.default_rng(seed)
         present = [b for b in Bundle if len(heart.boundary_triangles(ENDOCARDIUM[b]))]
         return _join(heart, [(b, *_grow_branch(heart, b, rule, random)) for b in present], rule)
@@ -87,7 +100,12 @@ class Purkinje:
     @property
     def durations(self) -> Float[np.ndarray, " edges"]:
         """How long a front takes along each edge, ms."""
-        return self.lengths / self.rule.speed
+        return self.lengths / self.speeds
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of the tree: two trees with the same content conduct the same."""
+        return content_hash(self.points, self.edges, self.durations, self.junctions)
 
     def cut(self, bundle: Bundle) -> "Purkinje":
         """Bundle-branch block: the branch is severed at its origin, and what lies below it still
@@ -95,7 +113,8 @@ class Purkinje:
         first = (self.edges[:, 0] == 0) & (self.bundle == bundle)
         if not first.any():
             raise InputError(f"the tree has no {bundle.name.lower()} bundle branch left to cut")
-        return replace(self, edges=self.edges[~first], bundle=self.bundle[~first])
+        left = {name: getattr(self, name)[~first] for name in ("edges", "bundle", "speeds")}
+        return replace(self, **left)
 
     def within(
         self, heart: Heart
@@ -112,6 +131,16 @@ class Purkinje:
         number[own] = len(heart.points) + np.arange(own.sum())
         return self.points[own], number[self.edges].astype(np.int32), int(number[0])
 
+    def his(self, heart: Heart) -> int:
+        """The number of the bundle of His in the mesh that `within` makes."""
+        return self.within(heart)[2]
+
+    def reached_junctions(self) -> tuple[Int[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+        """The heart's nodes at junctions that the bundle of His reaches, and when, ms after it."""
+        arrivals = self.arrival_times()[self.junctions[:, 0]]
+        reached = np.isfinite(arrivals)
+        return self.junctions[reached, 1], arrivals[reached]
+
     def arrival_times(self) -> Float[np.ndarray, " nodes"]:
         """ms after the bundle of His, through the tree alone; infinite below a cut."""
         size = len(self.points)
@@ -120,7 +149,8 @@ class Purkinje:
 
 
 def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.random.Generator):
-    """Edges (parent, child) between heart nodes, the top node, and the terminal heart nodes."""
+    """Edges (parent, child) between heart nodes, their speeds, the top node, and the terminal
+    heart nodes."""
     triangles = heart.boundary_triangles(ENDOCARDIUM[bundle])
     nodes, triangles = np.unique(triangles, return_inverse=True)
     graph = _surface_graph(heart.points[nodes], triangles.reshape(-1, 3))
@@ -129,15 +159,25 @@ def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.ra
 
     trunk = _trunk(heart, nodes, graph, rule.fascicles[bundle])
     top = _nearest(heart, nodes, rule.fascicles[bundle][0][0])
-    low = heart.coordinates.apicobasal[nodes] < rule.reach[bundle]
-    terminals = _spread(heart.points[nodes], np.flatnonzero(low), rule.spacing)
+    if bundle == Bundle.RIGHT and rule.free_wall:
+        end = _nearest(heart, nodes, rule.fascicles[bundle][0][-1])
+        trunk[_nearest(heart, nodes, rule.free_wall[0][0], ventricle=1)] = end
+        trunk = _trunk(heart, nodes, graph, rule.free_wall, ventricle=1) | trunk
+    height = heart.coordinates.apicobasal[nodes]
+    terminals = _spread(
+        heart.points[nodes], np.flatnonzero(height < rule.reach[bundle]), rule.spacing
+    )
     laid = np.array([top, *trunk])
-    delay = rule.balance * dijkstra(graph, indices=top)[laid]
-    parents = _shortest_way_parents(costs, laid, delay)
+    giving = laid[height[laid] <= max(rule.insulated[bundle], height[laid].min())]
+    shut = np.isin(np.arange(len(nodes)), np.setdiff1d(laid, giving))
+    delay = rule.balance * _lengths_from(top, trunk, heart.points[nodes])[giving]
+    parents = _shortest_way_parents(_without(costs, shut), giving, delay)
     parents[list(trunk)] = list(trunk.values())
     parents[top] = -1
     edges = _ways_to_top(parents, np.concatenate([terminals, laid]))
-    return nodes[edges], int(nodes[top]), nodes[np.setdiff1d(terminals, laid)]
+    bundled = np.isin(edges[:, 1], laid)
+    speeds = np.where(bundled, rule.speed, rule.network_speed[bundle])
+    return nodes[edges], speeds, int(nodes[top]), nodes[np.setdiff1d(terminals, laid)]
 
 
 def _surface_graph(points: np.ndarray, triangles: np.ndarray) -> csr_array:
@@ -159,14 +199,24 @@ def _winding(points, graph, irregularity, random) -> np.ndarray:
     return (smooth[rows] + smooth[columns]) / 2
 
 
-def _trunk(heart: Heart, nodes: np.ndarray, graph: csr_array, fascicles) -> dict[int, int]:
+def _without(graph: csr_array, shut: np.ndarray) -> csr_array:
+    """The graph without the edges at `shut` nodes."""
+    left = diags_array((~shut).astype(float))
+    graph = (left @ graph @ left).tocsr()
+    graph.eliminate_zeros()
+    return graph
+
+
+def _trunk(
+    heart: Heart, nodes: np.ndarray, graph: csr_array, fascicles, ventricle: int = 0
+) -> dict[int, int]:
     """Parent of every node of the fascicles but their common top, the first to be laid winning."""
     parent_of: dict[int, int] = {}
-    top = _nearest(heart, nodes, fascicles[0][0])
+    top = _nearest(heart, nodes, fascicles[0][0], ventricle)
     for fascicle in fascicles:
         start = top
         for place in fascicle[1:]:
-            end = _nearest(heart, nodes, place)
+            end = _nearest(heart, nodes, place, ventricle)
             _, before = dijkstra(graph, indices=start, return_predecessors=True)
             way = [end]
             while way[-1] != start:
@@ -178,16 +228,27 @@ def _trunk(heart: Heart, nodes: np.ndarray, graph: csr_array, fascicles) -> dict
     return parent_of
 
 
-def _nearest(heart: Heart, nodes: np.ndarray, place: tuple[float, float]) -> int:
-    """The node of an endocardium closest to (apicobasal, rotational) on what belongs to the left
-    ventricle: for the right endocardium that is the septum, where its bundle branch runs."""
+def _lengths_from(top: int, trunk: dict[int, int], points: np.ndarray) -> np.ndarray:
+    """mm along the trunk from its top to each of its nodes; elsewhere infinite."""
+    pairs = np.array([(parent, child) for child, parent in trunk.items()])
+    lengths = np.linalg.norm(np.diff(points[pairs], axis=1)[:, 0], axis=1)
+    graph = coo_array((lengths, tuple(pairs.T)), shape=(len(points), len(points))).tocsr()
+    return dijkstra(graph, indices=top)
+
+
+def _nearest(
+    heart: Heart, nodes: np.ndarray, place: tuple[float, float], ventricle: int = 0
+) -> int:
+    """The node of an endocardium closest to (apicobasal, rotational) on what belongs to that
+    ventricle: on the right endocardium, the left one's is the septum, where the bundle branch
+    runs."""
     c = heart.coordinates
     angle = 2 * np.pi * place[1]
     around = np.hypot(
         c.rotational_cosine[nodes] - np.cos(angle), c.rotational_sine[nodes] - np.sin(angle)
     )
     distance = np.hypot(2 * (c.apicobasal[nodes] - place[0]), around)
-    return int(np.argmin(np.where(c.ventricle[nodes] == 0, distance, np.inf)))
+    return int(np.argmin(np.where(c.ventricle[nodes] == ventricle, distance, np.inf)))
 
 
 def _spread(points: np.ndarray, candidates: np.ndarray, spacing: float) -> np.ndarray:
@@ -226,13 +287,14 @@ def _ways_to_top(parents: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 def _join(heart: Heart, branches: list, rule: PurkinjeRule) -> Purkinje:
     """The branches as one tree under the bundle of His, which lies where they begin."""
-    his = np.mean([heart.points[top] for _, _, top, _ in branches], axis=0)
-    points, edges, bundles, junctions = [his[None]], list[np.ndarray](), [], []
+    his = np.mean([heart.points[top] for _, _, _, top, _ in branches], axis=0)
+    points, edges, bundles, speeds, junctions = [his[None]], list[np.ndarray](), [], [], []
     size = 1
-    for bundle, own_edges, top, terminals in branches:
+    for bundle, own_edges, own_speeds, top, terminals in branches:
         nodes, renumbered = np.unique(own_edges, return_inverse=True)
         place = dict(zip(nodes.tolist(), range(size, size + len(nodes)), strict=True))
         edges += [np.array([[0, place[top]]]), renumbered.reshape(-1, 2) + size]
+        speeds += [np.array([rule.speed]), own_speeds]
         bundles.append(np.full(1 + len(own_edges), int(bundle), np.int8))
         junctions.append(np.array([(place[int(t)], t) for t in terminals], np.int32))
         points.append(heart.points[nodes])
@@ -241,6 +303,7 @@ def _join(heart: Heart, branches: list, rule: PurkinjeRule) -> Purkinje:
         points=np.concatenate(points),
         edges=np.concatenate(edges).astype(np.int32),
         bundle=np.concatenate(bundles),
+        speeds=np.concatenate(speeds),
         junctions=np.concatenate(junctions),
         rule=rule,
     )

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from twin.meshes.heart import Heart
 from twin.native import kernels
+from twin.simulation.purkinje import Purkinje
 
 EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 """The corners of an element that each of its six edges joins."""
@@ -62,14 +63,14 @@ class Front:
     axes: tuple[Float[np.ndarray, "elements 3"], ...]
 
     @staticmethod
-    def of_heart(heart: Heart) -> "Front":
-        """The heart's own; made once for each anatomy and kept while it is among the latest."""
-        front = _latest.pop(heart.content, None)
-        if front is None:
-            fibres = heart.fibres
-            axes = (fibres.fibre, fibres.sheet, fibres.normal)
-            front = Front.build(heart.points, heart.tetrahedra, axes)
-        _latest[heart.content] = front
+    def of_heart(heart: Heart, tree: Purkinje | None = None) -> "Front":
+        """The heart's own, and its tree's; made once and kept while it is among the latest.
+
+        The tree's nodes and branches come after the heart's.
+        """
+        key = heart.content + (tree.content if tree else "")
+        front = _latest.pop(key, None) or _with_tree(heart, tree)
+        _latest[key] = front
         while len(_latest) > KEPT:
             _latest.popitem(last=False)
         return front
@@ -122,6 +123,24 @@ class Front:
         """Memory that is held besides the heart's own arrays."""
         arrays = (*self.rings, *self.metric, self.points, self.node_order)
         return sum(np.asarray(a).nbytes for a in arrays)
+
+
+def _with_tree(heart: Heart, tree: Purkinje | None) -> Front:
+    fibres = heart.fibres
+    axes = (fibres.fibre, fibres.sheet, fibres.normal)
+    if tree is None:
+        return Front.build(heart.points, heart.tetrahedra, axes)
+    extra, branches, _ = tree.within(heart)
+    elements = np.full((len(heart.tetrahedra) + len(branches), 4), -1, np.int32)
+    elements[: len(heart.tetrahedra)] = heart.tetrahedra
+    elements[len(heart.tetrahedra) :, :2] = branches
+    # A branch has one speed, so that any three axes will do.
+    along = [np.broadcast_to(axis, (len(branches), 3)) for axis in np.eye(3)]
+    return Front.build(
+        np.concatenate([heart.points, extra]).astype(heart.points.dtype),
+        elements,
+        tuple(np.concatenate(pair) for pair in zip(axes, along, strict=True)),
+    )
 
 
 KEPT = 4

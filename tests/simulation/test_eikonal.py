@@ -41,7 +41,7 @@ def exact_times(heart, place, speeds=SPEEDS):
 
 def posed(heart, sources):
     places, nodes = locate_sources(heart, sources)
-    return pose(Front.of_heart(heart), places, nodes)
+    return pose(heart, places, nodes)
 
 
 def uneven(heart, seed=0):
