@@ -28,6 +28,12 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def file_hash(path: str | Path) -> str:
+    """SHA-256 of a file as it is on disk."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def content_hash(*arrays: np.ndarray) -> str:
     """SHA-256 over shapes, kinds and bytes: equal exactly when the arrays are."""
     digest = hashlib.sha256()

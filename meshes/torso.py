@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from twin.meshes.chest.electrodes import (
     read_electrodes,
 )
 from twin.meshes.errors import InputError
+from twin.meshes.files import content_hash
 from twin.meshes.heart import Heart
 from twin.meshes.meshing.distance import SurfaceSolid
 from twin.meshes.surface import Surface
@@ -137,7 +138,7 @@ class Torso:
 
         places, said = read_electrodes(electrodes, unit=unit, axes=axes, model=model)
         if surface is None:
-            fitted = replace(_fit_template(places), conductivities=conductivities)
+            fitted = Torso.around(places, conductivities)
             return replace(fitted, remarks=said + fitted.remarks)
         files = [surface, *lungs]
         surfaces = [read_surface(file, unit=unit, axes=axes, extent=TORSO) for file in files]
@@ -153,6 +154,22 @@ class Torso:
             remarks=skin.remarks + said + (() if lungs else ("no lungs: one conductivity",)),
         )
         return torso._with_electrodes(places)
+
+    @staticmethod
+    def around(
+        electrodes: Electrodes, conductivities: Conductivities = Conductivities()
+    ) -> "Torso":
+        """The template fitted to electrodes in mm and LPS, in their frame."""
+        return replace(_fit_template(electrodes), conductivities=conductivities)
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of the surfaces, conductivities and electrodes."""
+        surfaces = (self.skin, *self.lungs, *self.blood_pools)
+        arrays = [array for one in surfaces for array in (one.points, one.triangles)]
+        arrays += [np.array(list(vars(self.conductivities).values()))]
+        arrays += [np.array([self.electrodes[name] for name in sorted(self.electrodes)])]
+        return content_hash(*arrays)
 
     def place(self, heart: Heart) -> "Torso":
         """This torso around the heart, in the heart's frame.

@@ -54,6 +54,26 @@ class ActionPotentials:
         """ms since the upstroke."""
         return np.arange(self.potentials.shape[1]) * SAMPLE - FOOT
 
+    def at(
+        self, since: Float[np.ndarray, " points"], durations: Float[np.ndarray, " points"]
+    ) -> Float[np.ndarray, " points"]:
+        """mV at so many ms since the upstroke in cells of these durations, linear in both; at rest
+        where the upstroke is infinitely far off. Single precision."""
+        table = self.potentials.astype(np.float32)
+        row, lower = _share((durations - self.durations[0]) / np.diff(self.durations[:2]), table, 0)
+        column, right = _share((since + FOOT) / SAMPLE, table, 1)
+        above, below = (
+            (1 - right) * table[r, column] + right * table[r, column + 1] for r in (row, row + 1)
+        )
+        return (1 - lower) * above + lower * below
+
+
+def _share(place: np.ndarray, table: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """The row or column before each place, and the next one's share."""
+    place = np.clip(place, 0, table.shape[axis] - 1).astype(np.float32)
+    before = np.minimum(place.astype(np.int32), table.shape[axis] - 2)
+    return before, place - before
+
 
 def _compute(model, shortest, longest, spacing) -> dict[str, np.ndarray]:
     wanted = np.arange(shortest, longest + spacing / 2, spacing)

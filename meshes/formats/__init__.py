@@ -5,13 +5,13 @@ its units, axes and conventions were found. `registry` lists the formats.
 """
 
 import glob
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from twin.meshes.errors import InputError
+from twin.meshes.files import file_hash
 from twin.meshes.formats import quarantine
 from twin.meshes.formats.fibres import attach_fibres
 from twin.meshes.formats.grid import Grid, from_arrays
@@ -183,6 +183,5 @@ def _files(path: Path) -> list[Path]:
 def _provenance(form: Format, path: Path) -> dict[str, object]:
     origin: dict[str, object] = {"origin": path.name, "format": form.name}
     if path.is_file():
-        with open(path, "rb") as file:
-            origin["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        origin["sha256"] = file_hash(path)
     return origin
