@@ -1,7 +1,7 @@
 """One simulated heartbeat: when each place is activated and recovers, and the ECG of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,14 +12,20 @@ from twin.meshes.torso import Torso
 from twin.simulation.action_potential import CYCLE, ActionPotentials
 from twin.simulation.activation import Activation
 from twin.simulation.ecg import ECG
-from twin.simulation.recording.measures import Measures
+from twin.simulation.recording.beats import Beat, independent_leads
+from twin.simulation.recording.delineation import delineate
+from twin.simulation.recording.measures import Measures, measure_beat
+
+STRIP = 10_000.0
+"""ms that an ECG on paper usually lasts."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeartBeat:
     """What `Simulation.run` makes. Times are ms of the activation's clock, potentials mV.
 
-    `durations` are those of the action potentials (APD90) at the heart's nodes.
+    `durations` are those of the action potentials (APD90) at the heart's nodes; `start` is the
+    time of the ECG's first sample.
     """
 
     heart: Heart
@@ -28,6 +34,7 @@ class HeartBeat:
     durations: Float[np.ndarray, " points"]
     action_potentials: ActionPotentials
     ecg: ECG
+    start: float
     remarks: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
 
@@ -41,6 +48,27 @@ class HeartBeat:
         return self.action_potentials.at(time - self.activation.times, self.durations)
 
     @cached_property
+    def rhythm(self) -> ECG:
+        """The beat again and again for `STRIP` ms, as often as the cells were paced."""
+        ecg = self.ecg
+        interval = max(CYCLE, ecg.duration)
+        # Between beats all cells are at rest, and no current flows.
+        rest = np.zeros((len(ecg.leads), round(interval * ecg.rate / 1000) - ecg.signals.shape[1]))
+        beats = int(np.ceil(STRIP / interval))
+        signals = np.tile(np.hstack([ecg.signals, rest]), beats)
+        repeated = replace(ecg, signals=signals, remarks=(*ecg.remarks, "one beat repeated"))
+        return repeated.between(0, min(STRIP, repeated.duration))
+
+    @cached_property
     def measures(self) -> Measures:
-        """Of the ECG, at the rate at which the cells were paced."""
-        return self.ecg.measure(interval=CYCLE)
+        """Of the ECG, by the way of a measured one. The QRS is known to be where the heart is
+        activated, so that a tall T is not taken for it."""
+        times = self.activation.times[np.isfinite(self.activation.times)]
+        first, last = np.clip(
+            np.array([times.min(), times.max()]) - self.start, 0, self.ecg.duration
+        )
+        within = (self.ecg.times >= first) & (self.ecg.times <= last)
+        speed = np.linalg.norm(np.gradient(independent_leads(self.ecg), axis=1), axis=0)
+        steepest = self.ecg.times[np.argmax(np.where(within, speed, 0))]
+        beat = Beat(self.ecg, float(steepest), CYCLE, members=1, strangers=0)
+        return measure_beat(beat, delineate(beat), interval=CYCLE)

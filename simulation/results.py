@@ -17,6 +17,7 @@ from twin.meshes.formats.vtkhdf_series import write_series
 from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.simulation.heartbeat import HeartBeat
+from twin.simulation.recording.paper import plot_ecgs, summarise
 from twin.simulation.settings import Potentials, Settings
 from twin.simulation.simulation import Simulation
 
@@ -60,7 +61,8 @@ def _write(beat: HeartBeat, settings: Settings, folder: Path, progress: Progress
     vtk.write(grid, folder / ACTIVATION)
     for name in ("ecg.hea", "ecg.csv"):
         beat.ecg.write(folder / name)
-    beat.ecg.plot(folder / "ecg.png", title="simulated")
+    summary = summarise(beat.measures)
+    plot_ecgs({"": beat.rhythm}, folder / "ecg.png", title="simulated", summary=summary)
     _write_json(beat.measures.table(), folder / MEASURES)
     settings.write(folder / SETTINGS)
     if settings.potentials.write:

@@ -60,6 +60,7 @@ class Simulation:
             durations,
             potentials,
             ecg,
+            self.settings.ecg.start,
             remarks=(*lead_field.remarks, *activated.remarks),
             provenance=self.provenance,
         )

@@ -2,9 +2,9 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 import typer
 
@@ -34,7 +34,6 @@ def watched() -> Iterator[Progress]:
     )
     from rich.progress import Progress as Bar
 
-    started = time.monotonic()
     bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -45,17 +44,18 @@ def watched() -> Iterator[Progress]:
         transient=True,
     )
     task = bar.add_task("", total=1.0)
-    shown = False
+    # By the clock, because the longest stage may be the first, and report nothing in between.
+    patience = Timer(PATIENCE_SECONDS, bar.start)
+    patience.daemon = True
+    patience.start()
 
     def report(stage: str, fraction: float) -> None:
-        nonlocal shown
-        if not shown and time.monotonic() - started > PATIENCE_SECONDS:
-            bar.start()
-            shown = True
         bar.update(task, description=stage, completed=min(fraction, 1.0))
 
     try:
         yield report
     finally:
-        if shown:
+        patience.cancel()
+        patience.join()
+        if bar.live.is_started:
             bar.stop()
