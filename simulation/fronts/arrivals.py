@@ -37,9 +37,9 @@ def _forward(rings, metric, speeds, blocked, begin):
 
 
 def _backward(kept, by_times):
-    times = kept[-2]
+    rings, metric, speeds, blocked, times, winners = kept
     by_times = jnp.where(jnp.isfinite(times), by_times, 0)
-    by_begin, by_speeds = _adjoint(*kept, by_times)
+    by_begin, by_speeds = _adjoint(rings, metric, speeds, blocked, times, winners, by_times)
     return None, None, by_speeds, None, by_begin
 
 

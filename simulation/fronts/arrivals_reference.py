@@ -34,7 +34,7 @@ def solve(rings, metric, speeds, blocked, begin):
     nodes = begin.shape[0]
     begin = jnp.append(begin, jnp.inf)
     step_size = max(256, int(2 * nodes ** (2 / 3)))
-    budget = step_size * max(1, -(-rings.slots.shape[0] // (4 * nodes)))
+    budget = step_size * max(1, -(-rings.slots.shape[0] // nodes))
     rounding = 4 * jnp.finfo(begin.dtype).eps
 
     def step(state):
@@ -173,9 +173,8 @@ def _expand(rings, chosen, budget: int):
     at = jnp.arange(budget) - (end - size)[owner]
     valid = jnp.arange(budget) < size.sum()
     node = inside[owner]
-    own = rings.start[node + 1] - rings.start[node]
-    code = rings.slots[jnp.where(valid, 4 * rings.start[node] + 3 * own + at, 0)]
-    return jnp.where(fits, chosen, nodes), jnp.where(valid, code // 4, 0), valid
+    slot = rings.slots[jnp.where(valid, rings.start[node] + at, 0)]
+    return jnp.where(fits, chosen, nodes), jnp.where(valid, slot // 4, 0), valid
 
 
 def _winners(rings, lengths, times, begin):

@@ -26,11 +26,10 @@ class Rings(NamedTuple):
     """What meets at each node, as the kernels read it (twin/native/eikonal_ring.h)."""
 
     start: Int[AnyArray, " points+1"]
-    slots: Int[AnyArray, " words"]
+    slots: Int[AnyArray, " slots"]
     places: Int[AnyArray, " bytes"]
     neighbour_start: Int[AnyArray, " points+1"]
     neighbours: Int[AnyArray, " pairs"]
-    mirror: Int[AnyArray, " pairs"]
     corners: Int[AnyArray, "elements 4"]
 
 

@@ -98,8 +98,7 @@ struct Case {
             front.slots.data(),
             front.places.data(),
             front.neighbour_start.data(),
-            front.neighbours.data(),
-            front.mirror.data()};
+            front.neighbours.data()};
   }
 };
 

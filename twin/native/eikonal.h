@@ -68,9 +68,9 @@ class Eikonal {
         lanes_(choose_lanes<Real>()),
         keys_(rings.nodes),
         durations_(kRow * rings.elements),
-        fresh_(rings.nodes),
         delays_(rings.neighbour_start[rings.nodes]),
-        times_(rings.nodes + 1) {}
+        times_(rings.nodes),
+        now_(rings.nodes) {}
 
   // times: first the sources' times and infinity elsewhere, at the end the arrivals.
   // winners: the slot code that a node's time came through, -1 at sources and where never.
@@ -90,16 +90,16 @@ class Eikonal {
       };
       crew.run(chunks, [&](int64_t chunk, int) {
         const auto [from, to] = range(chunk);
-        lanes_.pull(rings_, durations_.data(), times_.data(), due_.data() + from, to - from, fresh_.data(),
+        lanes_.pull(rings_, durations_.data(), times_.data(), due_.data() + from, to - from, now_.data(),
               candidates_.data(), delays_.data());
       });
       crew.run(chunks, [&](int64_t chunk, int rank) {
         const auto [from, to] = range(chunk);
         for (int64_t i = from; i < to; ++i)
-          if (fresh_[due_[i]] < never) settle(due_[i], lists_[rank]);
+          if (now_[due_[i]] < times_[due_[i]]) settle(due_[i], lists_[rank]);
       });
     }
-    std::copy(times_.begin(), times_.end() - 1, times);
+    std::copy(times_.begin(), times_.end(), times);
   }
 
  private:
@@ -120,8 +120,12 @@ class Eikonal {
     Key& operator=(const Key&) { value.store(never, std::memory_order_relaxed); return *this; }
     Real get() const { return value.load(std::memory_order_relaxed); }
     void clear() { value.store(never, std::memory_order_relaxed); }
-    Real lower(Real to) {
+    Real lower(Real to, bool alone) {
       Real before = get();
+      if (alone) {
+        if (to < before) value.store(to, std::memory_order_relaxed);
+        return before;
+      }
       while (to < before &&
              !value.compare_exchange_weak(before, to, std::memory_order_relaxed)) {
       }
@@ -131,13 +135,13 @@ class Eikonal {
 
   void start(const Real* times, int threads) {
     std::copy(times, times + rings_.nodes, times_.begin());
-    times_.back() = never;
+    std::copy(times, times + rings_.nodes, now_.begin());
     std::fill(winners_, winners_ + rings_.nodes, -1);
     candidates_.assign(rings_.nodes, kUnvisited);
     std::fill(keys_.begin(), keys_.end(), Key());
-    std::fill(fresh_.begin(), fresh_.end(), never);
     std::fill(delays_.begin(), delays_.end(), -never);  // not known yet
     lists_.assign(threads, Lists());
+    alone_ = threads == 1;
     near_.clear();
     far_.clear();
     width_ = kWindow * typical_edge();
@@ -157,30 +161,22 @@ class Eikonal {
     return count ? Real(count / rate) : Real(1);
   }
 
-  Real time_now(int32_t v) const {
-    return std::min(times_relaxed(v), fresh_[v]);
-  }
-
-  Real times_relaxed(int32_t v) const {
-    Real value;
-    __atomic_load(&times_[v], &value, __ATOMIC_RELAXED);
-    return value;
-  }
-
   void settle(int32_t v, Lists& lists) {
-    Real time = fresh_[v];
-    __atomic_store(&times_[v], &time, __ATOMIC_RELAXED);
+    times_[v] = now_[v];
     winners_[v] = candidates_[v];
-    mark_neighbours(v, time, lists);
+    mark_neighbours(v, now_[v], lists);
   }
 
   // A neighbour can profit only if it is later than by the least delay of a front through v.
-  // Whether it has settled in this very round yet makes no difference here.
   void mark_neighbours(int32_t v, Real time, Lists& lists) {
+    int32_t late[kPlaces], count = 0;
     for (int32_t q = rings_.neighbour_start[v]; q < rings_.neighbour_start[v + 1]; ++q) {
-      const int32_t w = rings_.neighbours[q];
-      if (!(time_now(w) > time + delays_[q])) continue;
-      const Real before = keys_[w].lower(time);
+      const int32_t w = late[count] = rings_.neighbours[q];
+      count += (now_[w] > time + delays_[q]) & (keys_[w].get() > time);
+    }
+    for (int32_t i = 0; i < count; ++i) {
+      const int32_t w = late[i];
+      const Real before = keys_[w].lower(time, alone_);
       if (!(time < before)) continue;
       if (time < end_ && !(before < end_)) lists.next.push_back(w);
       else if (time >= end_ && time < horizon_ && !(before < horizon_)) lists.near.push_back(w);
@@ -248,7 +244,9 @@ class Eikonal {
   Real width_ = 0, end_ = 0, horizon_ = 0;
   std::vector<Key> keys_;
   Buffer<Real> durations_;
-  std::vector<Real> fresh_, delays_, times_;
+  // now_ runs ahead of times_ by the round at hand.
+  std::vector<Real> delays_, times_, now_;
+  bool alone_ = false;
   std::vector<int32_t> candidates_, due_, near_, far_;
   std::vector<Lists> lists_;
 };

@@ -64,7 +64,7 @@ struct Mesh {
   const bool* absent;
   const int32_t* order;
 
-  Mesh(Ints start, Ints slots, Bytes places, Ints neighbour_start, Ints neighbours, Ints mirror,
+  Mesh(Ints start, Ints slots, Bytes places, Ints neighbour_start, Ints neighbours,
        Ints corners, ffi::Buffer<dtype> spans, Marks absent, Ints order)
       : rings{static_cast<int64_t>(start.element_count()) - 1,
               static_cast<int64_t>(order.element_count()),
@@ -72,8 +72,7 @@ struct Mesh {
               slots.typed_data(),
               places.typed_data(),
               neighbour_start.typed_data(),
-              neighbours.typed_data(),
-              mirror.typed_data()},
+              neighbours.typed_data()},
         corners(corners.typed_data()),
         spans(spans.typed_data()),
         absent(absent.element_count() ? absent.typed_data() : nullptr),
@@ -106,12 +105,12 @@ void run_batch(ffi::ThreadPool pool, int64_t scenarios, const twin::Rings& rings
 
 template <ffi::DataType dtype>
 ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Ints neighbour_start,
-                 Ints neighbours, Ints mirror, Ints corners, ffi::Buffer<dtype> spans,
+                 Ints neighbours, Ints corners, ffi::Buffer<dtype> spans,
                  Marks absent, Ints order, ffi::Buffer<dtype> speeds, Marks blocked,
                  ffi::Buffer<dtype> begin, ffi::ResultBuffer<dtype> times,
                  ffi::ResultBuffer<ffi::S32> winners) try {
   using Real = ffi::NativeType<dtype>;
-  const Mesh<dtype> mesh(start, slots, places, neighbour_start, neighbours, mirror, corners, spans,
+  const Mesh<dtype> mesh(start, slots, places, neighbour_start, neighbours, corners, spans,
                          absent, order);
   const int64_t nodes = mesh.rings.nodes, elements = mesh.rings.elements;
   if (begin.dimensions().back() != nodes)
@@ -134,13 +133,13 @@ ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Int
 
 template <ffi::DataType dtype>
 ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
-                   Ints neighbour_start, Ints neighbours, Ints mirror, Ints corners,
+                   Ints neighbour_start, Ints neighbours, Ints corners,
                    ffi::Buffer<dtype> spans, Marks absent, Ints order, ffi::Buffer<dtype> speeds,
                    Marks blocked, ffi::Buffer<dtype> times, Ints winners,
                    ffi::Buffer<dtype> seeds, ffi::ResultBuffer<dtype> by_begin,
                    ffi::ResultBuffer<dtype> by_speeds) {
   using Real = ffi::NativeType<dtype>;
-  const Mesh<dtype> mesh(start, slots, places, neighbour_start, neighbours, mirror, corners, spans,
+  const Mesh<dtype> mesh(start, slots, places, neighbour_start, neighbours, corners, spans,
                          absent, order);
   const int64_t nodes = mesh.rings.nodes, elements = mesh.rings.elements;
   const Batch batch(by_begin->dimensions(), 1);
@@ -160,7 +159,7 @@ ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
   ffi::Ffi::Bind()                                                            \
       .Ctx<ffi::ThreadPool>()                                                 \
       .Arg<Ints>().Arg<Ints>().Arg<Bytes>()                                   \
-      .Arg<Ints>().Arg<Ints>().Arg<Ints>().Arg<Ints>()                        \
+      .Arg<Ints>().Arg<Ints>().Arg<Ints>()                        \
       .Arg<ffi::Buffer<ffi::kind>>().Arg<Marks>().Arg<Ints>()                 \
       .Arg<ffi::Buffer<ffi::kind>>().Arg<Marks>()
 
@@ -203,7 +202,6 @@ nb::dict prepare(Points points, Elements elements) {
   d["slots"] = to_numpy(std::move(front.slots));
   d["neighbour_start"] = to_numpy(std::move(front.neighbour_start));
   d["places"] = to_numpy(std::move(front.places));
-  d["mirror"] = to_numpy(std::move(front.mirror));
   d["neighbours"] = to_numpy(std::move(front.neighbours));
   return d;
 }
@@ -216,7 +214,6 @@ nb::dict trace(Points points, Elements corners, Numbers start, Numbers slots, Po
                           static_cast<int64_t>(corners.shape(0)),
                           start.data(),
                           slots.data(),
-                          nullptr,
                           nullptr,
                           nullptr,
                           nullptr};

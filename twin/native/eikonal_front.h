@@ -3,6 +3,8 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,7 +16,7 @@ struct Front {
   std::vector<int32_t> node_order;     // new -> given
   std::vector<int32_t> element_order;  // new -> given
   std::vector<int32_t> corners;        // 4 per element, new numbers; `nodes` where missing
-  std::vector<int32_t> start, slots, neighbour_start, neighbours, mirror;
+  std::vector<int32_t> start, slots, neighbour_start, neighbours;
   std::vector<uint8_t> places;
 };
 
@@ -125,57 +127,43 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
   tally = tally_of(front.corners, nodes);
   for (int32_t& t : tally) t = (t + kLanes - 1) / kLanes * kLanes;
   front.start = running_sum(tally);
-  front.slots.assign(4 * int64_t(front.start[nodes]), nobody);
-
-  const auto fill = [&](int32_t v, int32_t at, int32_t code) {
-    const int32_t size = front.start[v + 1] - front.start[v];
-    int32_t* slot = &front.slots[4 * int64_t(front.start[v]) + at];
-    for (int k = 0, j = 0; k < 4; ++k)
-      if (k != (code & 3)) slot[j++ * size] = front.corners[4 * int64_t(code >> 2) + k];
-    slot[3 * size] = code;
-  };
-  std::vector<int32_t> codes(4 * count), filled = running_sum(tally_of(front.corners, nodes));
-  const std::vector<int32_t> first_code = filled;
+  std::vector<int32_t> slots(4 * count), filled = running_sum(tally_of(front.corners, nodes));
+  const std::vector<int32_t> first_slot = filled;
   for (int32_t i = 0; i < 4 * count; ++i)
-    if (front.corners[i] != nobody) codes[filled[front.corners[i]]++] = i;
-  for (int32_t v = 0; v < nobody; ++v) {
-    int32_t *from = &codes[first_code[v]], *to = &codes[first_code[v + 1]];
-    sort_by_direction(points, front, v, from, to);
-    for (int32_t* code = from; code < to; ++code) fill(v, int32_t(code - from), *code);
-    const int32_t size = front.start[v + 1] - front.start[v];
-    int32_t* row = &front.slots[4 * int64_t(front.start[v]) + 3 * size];
-    std::fill(row + (to - from), row + size, row[0]);
-  }
+    if (front.corners[i] != nobody) slots[filled[front.corners[i]]++] = i;
 
   // seen[u] is u's entry among the neighbours of the node at hand, if not left from one before.
-  std::vector<int32_t> seen(nodes + 1, -1);
-  front.places.resize(3 * int64_t(front.start[nodes]));
+  std::vector<int32_t> seen(nodes, -1);
+  front.slots.resize(front.start[nodes]);
+  front.places.assign(3 * int64_t(front.start[nodes]), kPlaces);
   front.neighbour_start.push_back(0);
   front.neighbours.reserve(16 * nodes);
   for (int32_t v = 0; v < nobody; ++v) {
+    int32_t *from = slots.data() + first_slot[v], *to = slots.data() + first_slot[v + 1];
+    sort_by_direction(points, front, v, from, to);
     const int32_t size = front.start[v + 1] - front.start[v];
-    int32_t* slots = front.slots.data() + 4 * int64_t(front.start[v]);
+    int32_t* row = front.slots.data() + front.start[v];
+    std::copy(from, to, row);
+    std::fill(row + (to - from), row + size, from < to ? *from : 0);
     uint8_t* places = front.places.data() + 3 * int64_t(front.start[v]);
     const int32_t own = front.neighbour_start[v];
-    for (int32_t i = 0; i < 3 * size; ++i) {
-      const int32_t u = slots[i];
-      if (u != nobody && seen[u] < own) {
-        seen[u] = static_cast<int32_t>(front.neighbours.size());
-        front.neighbours.push_back(u);
+    for (int32_t i = 0; i < to - from; ++i)
+      for (int k = 0, j = 0; k < 4; ++k) {
+        if (k == (from[i] & 3)) continue;
+        const int32_t u = front.corners[4 * int64_t(from[i] >> 2) + k], at = i + size * j++;
+        if (u == nobody) continue;
+        if (seen[u] < own) {
+          seen[u] = static_cast<int32_t>(front.neighbours.size());
+          front.neighbours.push_back(u);
+        }
+        if (seen[u] - own >= kPlaces)
+          throw std::invalid_argument(
+              "node " + std::to_string(front.node_order[v]) + " has more than " +
+              std::to_string(kPlaces) + " neighbours; elements that needle-thin need a new mesh");
+        places[at] = static_cast<uint8_t>(seen[u] - own);
       }
-      places[i] = static_cast<uint8_t>(u == nobody ? kPlaces : std::min(kPlaces, seen[u] - own));
-    }
     front.neighbour_start.push_back(static_cast<int32_t>(front.neighbours.size()));
   }
-  front.mirror.resize(front.neighbours.size());
-  for (int32_t v = 0; v < nobody; ++v)
-    for (int32_t q = front.neighbour_start[v]; q < front.neighbour_start[v + 1]; ++q) {
-      const int32_t u = front.neighbours[q];
-      const int32_t* list = front.neighbours.data();
-      const int32_t* found = std::find(list + front.neighbour_start[u],
-                                       list + front.neighbour_start[u + 1], v);
-      front.mirror[q] = static_cast<int32_t>(found - list);
-    }
   return front;
 }
 

@@ -37,32 +37,47 @@ void measure(const Metric<Real>& metric, int64_t from, int64_t to, Real* duratio
 
 constexpr int32_t kMostSlots = 64;  // of a ring, looked at together
 
-// Slots `from` to `from` + `count` of a ring, row by row: the times at their corners, and for each
-// batch of lanes the earliest of them. No arrival through a batch can be earlier.
+// Slots of a ring: the times at their corners, row by row, and for each batch of lanes the
+// earliest of them. No arrival through a batch can be earlier.
 template <typename Real>
 struct Look {
+  Real known[kPlaces + 1];  // the times of the neighbours
   Real corner[3][kMostSlots], earliest[kMostSlots / kLanes];
-  const int32_t* code;
+  const int32_t* slot;
   int32_t count;
 
-  TWIN_INLINE void take(const Rings& rings, int32_t v, int32_t from, const Real* times) {
+  TWIN_INLINE void take(const Rings& rings, int32_t v, const Real* times) {
+    const int32_t* neighbour = rings.neighbours + rings.neighbour_start[v];
+    const int32_t neighbours = rings.neighbour_start[v + 1] - rings.neighbour_start[v];
+#pragma omp simd
+    for (int32_t q = 0; q < neighbours; ++q) known[q] = times[neighbour[q]];
+    known[kPlaces] = kNever<Real>;
+    take_slots(rings, v, 0);
+  }
+
+  // From slot `from` on, as many as are looked at together.
+  TWIN_INLINE void take_slots(const Rings& rings, int32_t v, int32_t from) {
     const int32_t size = rings.start[v + 1] - rings.start[v];
-    const int32_t* a = rings.slots + 4 * int64_t(rings.start[v]) + from;
-    const int32_t *b = a + size, *c = b + size;
-    code = c + size;
+    const uint8_t* a = rings.places + 3 * int64_t(rings.start[v]) + from;
+    const uint8_t *b = a + size, *c = b + size;
+    slot = rings.slots + rings.start[v] + from;
     count = size - from < kMostSlots ? size - from : kMostSlots;
-    for (int32_t at = 0; at < count; at += kLanes) {
-      Real least = kNever<Real>;
+    Real first[kMostSlots];
+#pragma omp simd
+    for (int32_t i = 0; i < count; ++i) {
+      const Real ta = known[a[i]], tb = known[b[i]], tc = known[c[i]];
+      corner[0][i] = ta;
+      corner[1][i] = tb;
+      corner[2][i] = tc;
+      const Real ab = ta < tb ? ta : tb;
+      first[i] = ab < tc ? ab : tc;
+    }
+    for (int32_t i = 0; i < count / kLanes; ++i) {
+      Real least = first[i * kLanes];
 #pragma omp simd reduction(min : least)
-      for (int l = 0; l < kLanes; ++l) {
-        const Real ta = times[a[at + l]], tb = times[b[at + l]], tc = times[c[at + l]];
-        corner[0][at + l] = ta;
-        corner[1][at + l] = tb;
-        corner[2][at + l] = tc;
-        const Real ab = ta < tb ? ta : tb, abc = ab < tc ? ab : tc;
-        least = abc < least ? abc : least;
-      }
-      earliest[at / kLanes] = least;
+      for (int l = 0; l < kLanes; ++l)
+        least = first[i * kLanes + l] < least ? first[i * kLanes + l] : least;
+      earliest[i] = least;
     }
   }
 
@@ -71,7 +86,7 @@ struct Look {
     for (int32_t at = 0; at < count; at += kLanes)
       if (earliest[at / kLanes] < bar)
         for (int32_t l = 0; l < kLanes; ++l)
-          __builtin_prefetch(durations + kRow * (code[at + l] >> 2));
+          __builtin_prefetch(durations + kRow * (slot[at + l] >> 2));
   }
 
   TWIN_INLINE void try_batch(const Real* durations, int32_t at, Real& best,
@@ -79,7 +94,7 @@ struct Look {
     Real arrivals[kLanes];
 #pragma omp simd
     for (int l = 0; l < kLanes; ++l) {
-      const Edges<Real> e = edges_of(durations, code[at + l]);
+      const Edges<Real> e = edges_of(durations, slot[at + l]);
       arrivals[l] = arrive(corner[0][at + l], corner[1][at + l], corner[2][at + l], e.a, e.b, e.c,
                            e.ab, e.ac, e.bc).time;
     }
@@ -89,7 +104,7 @@ struct Look {
     if (!(first < best)) return;
     best = first;
     for (int l = kLanes - 1; l >= 0; --l)
-      if (arrivals[l] == first) winner = code[at + l];
+      if (arrivals[l] == first) winner = slot[at + l];
   }
 
   // The batch with the earliest corner is tried first: it often rules out the others.
@@ -104,30 +119,27 @@ struct Look {
   }
 };
 
-// The least delay behind each neighbour of node v (see eikonal_element.h), where that neighbour
-// will look for it: at its own entry for v.
+// By how much each neighbour of node v must at least be later than v for a front through v to come
+// to it (see eikonal_element.h), into `delays`.
 template <typename Real>
 inline void find_delays(const Rings& rings, int32_t v, const Real* durations, Real* delays) {
   const int32_t size = rings.start[v + 1] - rings.start[v];
-  const int32_t* code = rings.slots + 4 * int64_t(rings.start[v]) + 3 * size;
+  const int32_t* slot = rings.slots + rings.start[v];
   const uint8_t* places = rings.places + 3 * int64_t(rings.start[v]);
-  const int32_t first = rings.neighbour_start[v];
-  const int32_t count = rings.neighbour_start[v + 1] - first;
+  const int32_t count = rings.neighbour_start[v + 1] - rings.neighbour_start[v];
   Real least[kPlaces + 1];
-  for (int32_t q = 0; q < count && q < kPlaces; ++q) least[q] = kNever<Real>;
+  for (int32_t q = 0; q < count; ++q) least[q] = kNever<Real>;
   for (int32_t at = 0; at < size; at += kLanes) {
     Real delay[3][kLanes];
 #pragma omp simd
     for (int l = 0; l < kLanes; ++l) {
-      const Edges<Real> e = edges_of(durations, code[at + l]);
+      const Edges<Real> e = edges_of(durations, slot[at + l]);
       const Real la = e.a * e.a, lb = e.b * e.b, lc = e.c * e.c;
-      const Real gab = Real(0.5) * (la + lb - e.ab * e.ab);
-      const Real gac = Real(0.5) * (la + lc - e.ac * e.ac);
-      const Real gbc = Real(0.5) * (lb + lc - e.bc * e.bc);
-      const Real a = 1 / e.a, b = 1 / e.b, c = 1 / e.c;
-      delay[0][l] = least_delay(e.a, gab * b, gac * c);
-      delay[1][l] = least_delay(e.b, gab * a, gbc * c);
-      delay[2][l] = least_delay(e.c, gac * a, gbc * b);
+      const Real lab = e.ab * e.ab, lac = e.ac * e.ac, lbc = e.bc * e.bc;
+      const Real ab = Real(0.5) / e.ab, ac = Real(0.5) / e.ac, bc = Real(0.5) / e.bc;
+      delay[0][l] = least_delay(e.a, (la + lab - lb) * ab, (la + lac - lc) * ac);
+      delay[1][l] = least_delay(e.b, (lb + lab - la) * ab, (lb + lbc - lc) * bc);
+      delay[2][l] = least_delay(e.c, (lc + lac - la) * ac, (lc + lbc - lb) * bc);
     }
     for (int corner = 0; corner < 3; ++corner)
       for (int l = 0; l < kLanes; ++l) {
@@ -135,14 +147,15 @@ inline void find_delays(const Rings& rings, int32_t v, const Real* durations, Re
         known = delay[corner][l] < known ? delay[corner][l] : known;
       }
   }
-  for (int32_t q = 0; q < count; ++q)
-    delays[rings.mirror[first + q]] = q < kPlaces ? least[q] : -kNever<Real>;
+  for (int32_t q = 0; q < count; ++q) delays[rings.neighbour_start[v] + q] = least[q];
 }
 
 TWIN_INLINE void prefetch_ring(const Rings& rings, int32_t v) {
-  const int32_t* slots = rings.slots + 4 * int64_t(rings.start[v]);
-  const int32_t words = 4 * (rings.start[v + 1] - rings.start[v]);
-  for (int32_t w = 0; w < words; w += 16) __builtin_prefetch(slots + w);
+  const int32_t size = rings.start[v + 1] - rings.start[v];
+  const uint8_t* places = rings.places + 3 * int64_t(rings.start[v]);
+  for (int32_t l = 0; l < size; l += 16) __builtin_prefetch(rings.slots + rings.start[v] + l);
+  for (int32_t l = 0; l < 3 * size; l += 64) __builtin_prefetch(places + l);
+  __builtin_prefetch(rings.neighbours + rings.neighbour_start[v]);
 }
 
 // The present time of a node less rounding, which a new one must beat.
@@ -152,17 +165,16 @@ TWIN_INLINE Real bar_of(Real time) {
   return time < kNever<Real> ? time - rounding * (time < 0 ? -time : time) : time;
 }
 
-// For each listed node its earliest arrival from the times of its ring, into `fresh` where it
-// beats the node's present time by more than rounding (else never), with the slot's code in
-// `winners`. At a node's first visit its delays behind its neighbours go into `delays`. Each
+// For each listed node its earliest arrival from the times of its ring, into `now` where it beats
+// the node's present time by more than rounding, with the slot that it came through in `winners`. At a node's first visit its neighbours' delays behind it go into `delays`. Each
 // node's ring is looked at while the edges of the node before it are on their way from memory.
 template <typename Real>
 void pull(const Rings& rings, const Real* durations, const Real* times, const int32_t* nodes,
-          int64_t count, Real* fresh, int32_t* winners, Real* delays) {
+          int64_t count, Real* now, int32_t* winners, Real* delays) {
   Look<Real> looks[2];
   const auto look = [&](int64_t i) __attribute__((always_inline)) {
     const int32_t v = nodes[i];
-    looks[i & 1].take(rings, v, 0, times);
+    looks[i & 1].take(rings, v, times);
     looks[i & 1].prefetch(durations, winners[v] == kUnvisited ? kNever<Real> : bar_of(times[v]));
   };
   prefetch_ring(rings, nodes[0]);
@@ -177,10 +189,10 @@ void pull(const Rings& rings, const Real* durations, const Real* times, const in
     looks[i & 1].try_all(durations, best, winner);
     const int32_t size = rings.start[v + 1] - rings.start[v];
     for (int32_t from = kMostSlots; from < size; from += kMostSlots) {
-      looks[i & 1].take(rings, v, from, times);
+      looks[i & 1].take_slots(rings, v, from);
       looks[i & 1].try_all(durations, best, winner);
     }
-    fresh[v] = best < bar ? best : kNever<Real>;
+    if (best < bar) now[v] = best;
     if (winners[v] == kUnvisited) find_delays(rings, v, durations, delays);
     winners[v] = winner;
   }

@@ -79,9 +79,9 @@ class RayTracer {
   template <typename Visit>
   void for_ring(int32_t v, Visit visit) const {
     const int32_t size = rings_.start[v + 1] - rings_.start[v];
-    const int32_t* code = rings_.slots + 4 * int64_t(rings_.start[v]) + 3 * size;
+    const int32_t* slot = rings_.slots + rings_.start[v];
     for (int32_t i = 0; i < size; ++i)
-      if (solid(code[i] >> 2) && visit(code[i] >> 2)) return;
+      if (solid(slot[i] >> 2) && visit(slot[i] >> 2)) return;
   }
 
   // The plane of the face opposite corner j: 0 there, 1 at the corner.
