@@ -199,8 +199,8 @@ def _check_conducting(front: Front, tissue: Tissue, problem: Problem, given: int
     alive = _conducting_nodes(front, tissue)
     ways = problem.ways
     for source, node in enumerate(ways.at_node[:given]):
-        first = np.argmax(ways.source[ways.way] == source)
-        dead = not alive[node] if node >= 0 else tissue.blocked[ways.elements[first]]
+        first = ways.elements[np.argmax(ways.source == source), 0]
+        dead = not alive[node] if node >= 0 else tissue.blocked[first]
         if dead:
             raise InputError(f"source {source} lies in blocked tissue, where no front can start")
 

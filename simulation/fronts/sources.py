@@ -13,25 +13,25 @@ from twin.simulation.fronts.front import AnyArray, Front
 
 RADIUS = 2.0
 """Times within this many mm of a source are those along straight ways from it ..."""
-FEWEST_EDGES, MOST_EDGES = 2.0, 12.0
+FEWEST_EDGES, MOST_EDGES = 2.0, 10.0
 """... but this many edge lengths at least, and at most."""
 
 
 class Ways(NamedTuple):
     """Straight ways from sources to nodes, cut into pieces, one element each.
 
-    Piece by piece: the way it belongs to, the element, that element's axes, and the plane
-    a x + b y + c z + d = 0 at its end (all 0 where it ends at the node). Rows of padding have
-    source -1 and element -1. Where a source is a node, `at_node` is its number, else -1.
+    For each way its source, the node it leads to and where that is; then, piece by piece, the
+    element, that element's axes, and the plane a x + b y + c z + d = 0 at its end (all 0 where it
+    ends at the node). Pieces of padding have element -1, ways of padding source -1. Where a source
+    is a node, `at_node` is its number, else -1.
     """
 
     source: Int[AnyArray, " ways"]
     node: Int[AnyArray, " ways"]
     targets: Float[AnyArray, "ways 3"]
-    way: Int[AnyArray, " pieces"]
-    elements: Int[AnyArray, " pieces"]
-    axes: Float[AnyArray, "pieces 3 3"]
-    planes: Float[AnyArray, "pieces 4"]
+    elements: Int[AnyArray, "ways pieces"]
+    axes: Float[AnyArray, "3 3 ways pieces"]
+    planes: Float[AnyArray, "4 ways pieces"]
     at_node: Int[AnyArray, " sources"]
 
 
@@ -56,25 +56,24 @@ def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray) -> Ways:
 
 
 def _joined(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
-    """All sources' ways in arrays of a few sizes, so that few programs need be compiled."""
+    """All sources' ways in tables of a few sizes, so that few programs need be compiled."""
     ways = [len(found["nodes"]) for found in traced]
     counts = np.concatenate([found["counts"] for found in traced])
     source = _padded(np.repeat(np.arange(len(ways), dtype=np.int32), ways), -1)
     node = _padded(np.concatenate([found["nodes"] for found in traced]), 0)
-    elements = _padded(np.concatenate([found["elements"] for found in traced]), -1)
-    planes = _padded(np.concatenate([found["planes"].reshape(-1, 4) for found in traced]), 0)
-    # By their given numbers, as which speeds stand; the last row of padding stays -1.
-    elements = np.where(elements >= 0, np.asarray(front.metric.order)[elements], -1)
-    axes = np.stack([direction[elements] for direction in front.axes], axis=1)
+    own = np.concatenate([found["elements"] for found in traced])
+    # By their given numbers, as which speeds stand.
+    elements = _table(front.metric.order[own], counts, len(source), -1)
+    planes = np.concatenate([found["planes"].reshape(-1, 4) for found in traced])
+    axes = np.stack([direction[elements] for direction in front.axes])
     kind = front.points.dtype
     return Ways(
         source=source,
         node=node,
         targets=front.points[node],
-        way=_padded(np.repeat(np.arange(len(counts), dtype=np.int32), counts), len(source) - 1),
         elements=elements,
-        axes=axes.astype(kind),
-        planes=planes.astype(kind),
+        axes=np.ascontiguousarray(np.moveaxis(axes, 3, 1), kind),
+        planes=np.stack([_table(p, counts, len(source), 0) for p in planes.T]).astype(kind),
         at_node=at_node,
     )
 
@@ -91,23 +90,25 @@ def travel_times(
     arrival is later (Fermat).
     """
     start = places[ways.source]
-    course = (ways.targets - start)[ways.way]
-    height = jnp.sum(ways.planes[:, :3] * start[ways.way], axis=1) + ways.planes[:, 3]
-    slope = jnp.sum(ways.planes[:, :3] * course, axis=1)
+    course = ways.targets - start
+
+    # Coordinate by coordinate: XLA makes many times slower loops of sums over a short axis.
+    def dot(normals, vectors):
+        return sum(normals[i] * vectors[:, i, None] for i in range(3))
+
+    height, slope = dot(ways.planes, start) + ways.planes[3], dot(ways.planes, course)
     cut = slope != 0
-    # A way within a plane cuts it anywhere, by rounding: never outside of itself, nor backwards.
-    end = jnp.clip(jnp.where(cut, -height / jnp.where(cut, slope, 1), 1), 0, 1)
-    begins = jnp.roll(ways.way, 1) != ways.way
-    share = jnp.maximum(end - jnp.where(begins, 0, jnp.roll(end, 1)), 0)
+    end = jnp.where(cut, -height / jnp.where(cut, slope, 1), 1)
+    share = jnp.diff(end, axis=1, prepend=0)
     crossed = ways.elements >= 0
-    along = jnp.sum(ways.axes * course[:, None, :], axis=2)
-    slowness = jnp.where(crossed[:, None], speeds[ways.elements], 1) ** -2
-    square = jnp.where(crossed, jnp.sum(along**2 * slowness, axis=1), 1)
-    barred = jnp.where(crossed, blocked[ways.elements], True)
-    piece = jnp.where(barred, 0, share * jnp.sqrt(square))
-    times = jnp.zeros(len(ways.source), piece.dtype).at[ways.way].add(piece)
-    shut = jnp.zeros(len(ways.source), bool).at[ways.way].max(barred)
-    return jnp.where(shut | (ways.source < 0), jnp.inf, times)
+    barred = crossed & blocked[ways.elements]
+    square = jnp.zeros_like(end)
+    for i in range(3):
+        speed = jnp.where(crossed & ~barred, speeds[:, i][ways.elements], 1)
+        square += (dot(ways.axes[i], course) / speed) ** 2
+    length = jnp.where(crossed, share * jnp.sqrt(jnp.where(crossed, square, 1)), 0)
+    shut = barred.any(axis=1) | (ways.source < 0)
+    return jnp.where(shut, jnp.inf, jnp.sum(length, axis=1))
 
 
 def beginnings(
@@ -141,10 +142,20 @@ def _conducts(ways: Ways, arrivals: Float[Array, " ways"]) -> Bool[Array, " sour
 
 def _padded(values: np.ndarray, fill) -> np.ndarray:
     """With at least one row more, so that the last can take what belongs nowhere."""
-    size = max(256, 1 << len(values).bit_length())
-    padded = np.full((size, *values.shape[1:]), fill, values.dtype)
+    step = max(256, (1 << len(values).bit_length()) // 8)
+    padded = np.full(((len(values) // step + 1) * step, *values.shape[1:]), fill, values.dtype)
     padded[: len(values)] = values
     return padded
+
+
+def _table(values: np.ndarray, counts: np.ndarray, rows: int, fill) -> np.ndarray:
+    """`counts` of the values in each row, padded to a common length."""
+    columns = -(-int(counts.max(initial=1)) // 4) * 4
+    row = np.repeat(np.arange(len(counts)), counts)
+    column = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
+    table = np.full((rows, columns, *values.shape[1:]), fill, values.dtype)
+    table[row, column] = values
+    return table
 
 
 def _span(points: np.ndarray) -> str:
