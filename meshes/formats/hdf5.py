@@ -1,5 +1,6 @@
 """HDF5 files from strangers: nothing that lies elsewhere, nothing that unfolds without bound."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,43 @@ SMALL = 2**28
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
 """How our own arrays are stored: packed, every chunk with its checksum."""
+
+
+class _Patient(io.FileIO):
+    """A file that keeps the first refusal of the disk to itself: HDF5, told of it, ends the whole
+    process when it closes the file."""
+
+    refusal: OSError | None = None
+
+    def write(self, data) -> int:
+        left = memoryview(data).cast("B")
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.refusal = self.refusal or error
+        return memoryview(data).nbytes
+
+    def truncate(self, size=None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.refusal = self.refusal or error
+            return self.tell() if size is None else size
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[h5py.File]:
+    """An HDF5 file to write to; what the disk refuses is raised when it is closed."""
+    with _Patient(path, "w+") as raw:
+        try:
+            with h5py.File(raw, "w") as file:
+                yield file
+        except Exception:
+            if raw.refusal is None:
+                raise
+        if raw.refusal:
+            raise raw.refusal
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyvista
+from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter, vtkXMLUnstructuredGridWriter
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
@@ -135,8 +136,21 @@ def write(grid: Grid, path: Path) -> None:
     mesh = _surface_mesh(grid) if path.suffix.lower() == ".vtp" else _volume_mesh(grid)
     for name, text in grid.notes.items():
         mesh.field_data[name] = [text]
+    text = _as_text(mesh)
     with whole_file(path) as part:
-        mesh.save(part)
+        part.write_text(text, encoding="utf-8")
+
+
+def _as_text(mesh: pyvista.DataSet) -> str:
+    """What VTK would write. Where the disk is full VTK ends the whole process, so it is not let
+    near one."""
+    surface = isinstance(mesh, pyvista.PolyData)
+    writer = vtkXMLPolyDataWriter() if surface else vtkXMLUnstructuredGridWriter()
+    writer.SetInputData(mesh)
+    writer.SetDataModeToBinary()
+    writer.SetWriteToOutputString(True)
+    writer.Write()
+    return writer.GetOutputString()
 
 
 def _volume_mesh(grid: Grid) -> pyvista.UnstructuredGrid:

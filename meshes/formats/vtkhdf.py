@@ -8,7 +8,7 @@ import numpy as np
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.formats.grid import TRIANGLE, Grid, grid_from_cells, numeric
-from twin.meshes.formats.hdf5 import COMPRESSION, numbers, open_checked
+from twin.meshes.formats.hdf5 import COMPRESSION, new_file, numbers, open_checked
 
 VERSION = (2, 2)
 
@@ -65,7 +65,7 @@ def _notes(root: h5py.Group) -> dict[str, str]:
 
 def write(grid: Grid, path: Path) -> None:
     """One unstructured grid, compressed, every chunk with its checksum."""
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, new_file(part) as file:
         put(file, grid)
 
 

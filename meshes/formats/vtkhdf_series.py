@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from twin.meshes.files import whole_file
 from twin.meshes.formats.grid import Grid
-from twin.meshes.formats.hdf5 import COMPRESSION
+from twin.meshes.formats.hdf5 import COMPRESSION, new_file
 from twin.meshes.formats.vtkhdf import put
 
 MESH_OFFSETS = ("PointOffsets", "CellOffsets", "ConnectivityIdOffsets")
@@ -28,7 +28,7 @@ def write_series(
     at once, so that memory does not grow with their number.
     """
     times = np.asarray(times, float)
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, new_file(part) as file:
         root = put(file, grid)
         points = len(grid.points)
         field = root.create_dataset(

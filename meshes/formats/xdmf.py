@@ -3,13 +3,12 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-import h5py
 import numpy as np
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.formats.grid import TETRAHEDRON, TRIANGLE, Grid, grid_from_cells, numeric
-from twin.meshes.formats.hdf5 import COMPRESSION, numbers, open_checked
+from twin.meshes.formats.hdf5 import COMPRESSION, new_file, numbers, open_checked
 from twin.meshes.formats.markup import beside, read_root
 
 MIXED = {6: (TETRAHEDRON, 4), 4: (TRIANGLE, 3)}
@@ -121,7 +120,7 @@ def write(grid: Grid, path: Path) -> None:
         ]
     )
     count = len(grid.tetrahedra) + len(grid.triangles)
-    with whole_file(data) as part, h5py.File(part, "w") as file:
+    with whole_file(data) as part, new_file(part) as file:
 
         def add(name: str, values: np.ndarray, kind: str, **attributes: str) -> None:
             stored = values.astype(np.int8) if values.dtype == bool else values
