@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.native import kernels
 from twin.simulation.purkinje import Purkinje
@@ -84,7 +85,10 @@ class Front:
         which each element's speeds are given. Precision is that of `points`."""
         padded = np.full((len(elements), 4), -1, np.int32)
         padded[:, : elements.shape[1]] = elements
-        packed = kernels.prepare_front(np.ascontiguousarray(points, np.float64), padded)
+        try:
+            packed = kernels.prepare_front(np.ascontiguousarray(points, np.float64), padded)
+        except ValueError as fault:
+            raise InputError(str(fault)) from None
         node_order, element_order = packed.pop("node_order"), packed.pop("element_order")
         corners = packed.pop("corners").reshape(-1, 4)
         ordered = np.ascontiguousarray(points[node_order])

@@ -63,7 +63,7 @@ def _joined(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
     node = _padded(np.concatenate([found["nodes"] for found in traced]), 0)
     own = np.concatenate([found["elements"] for found in traced])
     # By their given numbers, as which speeds stand.
-    elements = _table(front.metric.order[own], counts, len(source), -1)
+    elements = _table(np.asarray(front.metric.order)[own], counts, len(source), -1)
     planes = np.concatenate([found["planes"].reshape(-1, 4) for found in traced])
     axes = np.stack([direction[elements] for direction in front.axes])
     kind = front.points.dtype

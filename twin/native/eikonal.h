@@ -83,20 +83,14 @@ class Eikonal {
     });
     start(times, crew.size());
     while (gather()) {
-      const int64_t count = static_cast<int64_t>(due_.size());
-      const int64_t chunks = (count + kGrain - 1) / kGrain;
-      const auto range = [count](int64_t chunk) {
-        return std::pair(chunk * kGrain, std::min(count, (chunk + 1) * kGrain));
-      };
-      crew.run(chunks, [&](int64_t chunk, int) {
-        const auto [from, to] = range(chunk);
-        lanes_.pull(rings_, durations_.data(), times_.data(), due_.data() + from, to - from, now_.data(),
-              candidates_.data(), delays_.data());
+      share_out(crew, [&](const int32_t* nodes, int64_t count, Worker&) {
+        for (int64_t i = 0; i < count; ++i) keys_[nodes[i]].clear();
+        lanes_.pull(rings_, durations_.data(), times_.data(), nodes, count, now_.data(),
+                    candidates_.data(), delays_.data());
       });
-      crew.run(chunks, [&](int64_t chunk, int rank) {
-        const auto [from, to] = range(chunk);
-        for (int64_t i = from; i < to; ++i)
-          if (now_[due_[i]] < times_[due_[i]]) settle(due_[i], lists_[rank]);
+      share_out(crew, [&](const int32_t* nodes, int64_t count, Worker& worker) {
+        for (int64_t i = 0; i < count; ++i)
+          if (now_[nodes[i]] < times_[nodes[i]]) settle(nodes[i], worker);
       });
     }
     std::copy(times_.begin(), times_.end(), times);
@@ -104,12 +98,15 @@ class Eikonal {
 
  private:
   static constexpr Real never = std::numeric_limits<Real>::infinity();
-  static constexpr int64_t kGrain = 32, kBlock = 4096;
-  static constexpr Real kWindow = Real(0.3);  // of a mean edge's travel time
-  static constexpr Real kHorizon = 8;         // windows that are kept sorted out from the rest
+  static constexpr int64_t kGrain = 16, kBlock = 4096;
+  static constexpr Real kWindow = Real(0.15);  // of a mean edge's travel time
+  static constexpr Real kHorizon = 16;        // windows that are kept sorted out from the rest
 
-  struct alignas(64) Lists {
-    std::vector<int32_t> next, near, far;
+  // What one thread has found. It goes on with that itself where it can: its own cache holds it.
+  struct alignas(64) Worker {
+    std::vector<int32_t> due, next, near, far;
+    std::atomic<int64_t> begun{0};  // chunks of due
+    int64_t chunks() const { return (int64_t(due.size()) + kGrain - 1) / kGrain; }
   };
 
   // A key is the earliest time at which a neighbour improved: a node's place in the order.
@@ -140,14 +137,12 @@ class Eikonal {
     candidates_.assign(rings_.nodes, kUnvisited);
     std::fill(keys_.begin(), keys_.end(), Key());
     std::fill(delays_.begin(), delays_.end(), -never);  // not known yet
-    lists_.assign(threads, Lists());
+    workers_ = std::vector<Worker>(threads);
     alone_ = threads == 1;
-    near_.clear();
-    far_.clear();
     width_ = kWindow * typical_edge();
     end_ = horizon_ = -never;
     for (int32_t v = 0; v < rings_.nodes; ++v)
-      if (times_[v] < never) mark_neighbours(v, times_[v], lists_[0]);
+      if (times_[v] < never) mark_neighbours(v, times_[v], workers_[0]);
   }
 
   // Harmonic mean of the travel times along some of the edges: the fast tissue sets the pace.
@@ -161,14 +156,33 @@ class Eikonal {
     return count ? Real(count / rate) : Real(1);
   }
 
-  void settle(int32_t v, Lists& lists) {
+  // work(nodes, count, worker) for all that is due, in chunks; a thread without any takes others'.
+  template <typename Work>
+  void share_out(Crew& crew, const Work& work) {
+    int64_t chunks = 0;
+    for (Worker& w : workers_) {
+      w.begun.store(0, std::memory_order_relaxed);
+      chunks += w.chunks();
+    }
+    crew.run(chunks, [&](int64_t, int rank) {
+      for (size_t k = 0;; ++k) {
+        Worker& w = workers_[(rank + k) % workers_.size()];
+        const int64_t chunk = w.begun.fetch_add(1, std::memory_order_relaxed);
+        if (chunk >= w.chunks()) continue;
+        const int64_t from = chunk * kGrain, to = std::min<int64_t>(w.due.size(), from + kGrain);
+        return work(w.due.data() + from, to - from, workers_[rank]);
+      }
+    });
+  }
+
+  void settle(int32_t v, Worker& worker) {
     times_[v] = now_[v];
     winners_[v] = candidates_[v];
-    mark_neighbours(v, now_[v], lists);
+    mark_neighbours(v, now_[v], worker);
   }
 
   // A neighbour can profit only if it is later than by the least delay of a front through v.
-  void mark_neighbours(int32_t v, Real time, Lists& lists) {
+  void mark_neighbours(int32_t v, Real time, Worker& worker) {
     int32_t late[kPlaces], count = 0;
     for (int32_t q = rings_.neighbour_start[v]; q < rings_.neighbour_start[v + 1]; ++q) {
       const int32_t w = late[count] = rings_.neighbours[q];
@@ -178,36 +192,27 @@ class Eikonal {
       const int32_t w = late[i];
       const Real before = keys_[w].lower(time, alone_);
       if (!(time < before)) continue;
-      if (time < end_ && !(before < end_)) lists.next.push_back(w);
-      else if (time >= end_ && time < horizon_ && !(before < horizon_)) lists.near.push_back(w);
-      else if (time >= horizon_ && before == never) lists.far.push_back(w);
+      if (time < end_ && !(before < end_)) worker.next.push_back(w);
+      else if (time >= end_ && time < horizon_ && !(before < horizon_)) worker.near.push_back(w);
+      else if (time >= horizon_ && before == never) worker.far.push_back(w);
     }
   }
 
-  // The nodes of the next round, into due_; false when none is left.
+  // The nodes of the next round, as due; false when none is left.
   bool gather() {
-    due_.clear();
-    for (Lists& l : lists_) {
-      for (int32_t v : l.next) take(v);
-      l.next.clear();
-      near_.insert(near_.end(), l.near.begin(), l.near.end());
-      far_.insert(far_.end(), l.far.begin(), l.far.end());
-      l.near.clear();
-      l.far.clear();
+    bool any = false;
+    for (Worker& w : workers_) {
+      w.due.clear();
+      w.due.swap(w.next);
+      any |= !w.due.empty();
     }
-    if (!due_.empty()) return true;
-    if (advance()) return true;
-    const Real first = keep_keys(far_, horizon_, never);
+    if (any || advance()) return true;
+    Real first = never;
+    for (Worker& w : workers_) first = std::min(first, keep_keys(w.far, horizon_, never));
     if (!(first < never)) return false;
     horizon_ = first + kHorizon * width_;
-    near_ = far_;
+    for (Worker& w : workers_) w.near = w.far;
     return advance();
-  }
-
-  void take(int32_t v) {
-    if (!(keys_[v].get() < never)) return;
-    keys_[v].clear();
-    due_.push_back(v);
   }
 
   // Keeps the nodes whose key is in [from, to) and returns the earliest of these keys. A node that
@@ -228,13 +233,23 @@ class Eikonal {
 
   // Opens the next window and takes the nodes in it; false when no node is near.
   bool advance() {
-    const Real first = keep_keys(near_, -never, horizon_);
+    Real first = never;
+    for (Worker& w : workers_) first = std::min(first, keep_keys(w.near, -never, horizon_));
     if (!(first < never)) return false;
     end_ = std::min(std::nextafter(first + width_, never), horizon_);
-    size_t kept = 0;
-    for (int32_t v : near_)
-      if (keys_[v].get() < end_) take(v); else near_[kept++] = v;
-    near_.resize(kept);
+    for (Worker& w : workers_) {
+      size_t kept = 0;
+      for (int32_t v : w.near) {
+        const Real key = keys_[v].get();
+        if (key < end_) {
+          w.due.push_back(v);
+          keys_[v].clear();  // it may stand in more than one list
+        } else {
+          w.near[kept++] = v;
+        }
+      }
+      w.near.resize(kept);
+    }
     return true;
   }
 
@@ -247,8 +262,8 @@ class Eikonal {
   // now_ runs ahead of times_ by the round at hand.
   std::vector<Real> delays_, times_, now_;
   bool alone_ = false;
-  std::vector<int32_t> candidates_, due_, near_, far_;
-  std::vector<Lists> lists_;
+  std::vector<int32_t> candidates_;
+  std::vector<Worker> workers_;
 };
 
 }  // namespace twin
