@@ -98,8 +98,9 @@ def travel_times(
 
     height, slope = dot(ways.planes, start) + ways.planes[3], dot(ways.planes, course)
     cut = slope != 0
-    end = jnp.where(cut, -height / jnp.where(cut, slope, 1), 1)
-    share = jnp.diff(end, axis=1, prepend=0)
+    # A way within a plane cuts it anywhere, by rounding: never outside of itself, nor backwards.
+    end = jnp.clip(jnp.where(cut, -height / jnp.where(cut, slope, 1), 1), 0, 1)
+    share = jnp.maximum(jnp.diff(end, axis=1, prepend=0), 0)
     crossed = ways.elements >= 0
     barred = crossed & blocked[ways.elements]
     square = jnp.zeros_like(end)

@@ -46,6 +46,7 @@ def run(heart, **changed):
 
 def test_the_whole_heart_is_activated_and_recovers(beat):
     assert np.isfinite(beat.activation.times).all()
+    assert beat.activation.times.min() > 0
     assert 30 < beat.activation.total < 200
     later = beat.repolarisation_times - beat.activation.times
     assert (later > 150).all()
