@@ -11,13 +11,19 @@ if TYPE_CHECKING:
     from twin.meshes.errors import TwinError as TwinError
     from twin.meshes.heart import Boundary as Boundary
     from twin.meshes.heart import Heart as Heart
+    from twin.meshes.torso import Torso as Torso
     from twin.simulation.ecg import ECG as ECG
+    from twin.simulation.settings import Settings as Settings
+    from twin.simulation.simulation import Simulation as Simulation
 
 _HOME = {
     "ECG": "twin.simulation.ecg",
     "Boundary": "twin.meshes.heart",
     "Heart": "twin.meshes.heart",
     "InputError": "twin.meshes.errors",
+    "Settings": "twin.simulation.settings",
+    "Simulation": "twin.simulation.simulation",
+    "Torso": "twin.meshes.torso",
     "TwinError": "twin.meshes.errors",
 }
 
