@@ -173,16 +173,10 @@ def conducting_nodes(
 
 def _measure(points, corners, axes, order) -> Float[np.ndarray, "3 3 elements"]:
     """Extent along each axis of the edges to an element's second, third and fourth corner."""
-    nodes = len(points)
-    first = points[corners[:, 0]]
-    spans = np.zeros((3, 3, len(corners)), points.dtype)
-    for corner in range(1, 4):
-        there = corners[:, corner] < nodes
-        edge = points[np.minimum(corners[:, corner], nodes - 1)] - first
-        for axis, directions in enumerate(axes):
-            along = np.einsum("ei,ei->e", edge, directions[order])
-            spans[axis, corner - 1] = np.where(there, along, 0)
-    return spans
+    axes = [np.ascontiguousarray(axis, points.dtype) for axis in axes]
+    return np.stack(
+        [kernels.measure_spans(points, corners, order, axis).reshape(3, -1) for axis in axes]
+    )
 
 
 def _absent(corners, nodes) -> Bool[np.ndarray, "elements 6"]:

@@ -206,6 +206,22 @@ nb::dict prepare(Points points, Elements elements) {
   return d;
 }
 
+template <typename Real>
+using Vectors = nb::ndarray<const Real, nb::shape<-1, 3>, nb::c_contig>;
+
+// Extents of an ordered mesh's edges along one axis of its elements.
+template <typename Real>
+nb::ndarray<nb::numpy, Real> spans(Vectors<Real> points, Elements corners, Numbers order,
+                                   Vectors<Real> axis) {
+  std::vector<Real> extents(3 * corners.shape(0));
+  {
+    nb::gil_scoped_release release;
+    twin::measure_spans(points.data(), points.shape(0), corners.data(), order.data(),
+                        corners.shape(0), axis.data(), extents.data());
+  }
+  return to_numpy(std::move(extents));
+}
+
 // Ways from a place (or from a node, where `node` >= 0) to the nodes around it; none at all where
 // the place lies in no tetrahedron.
 nb::dict trace(Points points, Elements corners, Numbers start, Numbers slots, Points place,
@@ -246,6 +262,8 @@ void add_eikonal(nb::module_& m, nb::dict& handlers) {
   handlers["twin_eikonal_adjoint_float32"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF32));
   handlers["twin_eikonal_adjoint_float64"] = nb::capsule(reinterpret_cast<void*>(EikonalAdjointF64));
   m.def("prepare_front", &prepare, nb::arg("points"), nb::arg("elements"));
+  m.def("measure_spans", &spans<float>);
+  m.def("measure_spans", &spans<double>);
   m.def("trace_rays", &trace, nb::arg("points"), nb::arg("corners"), nb::arg("start"),
         nb::arg("slots"), nb::arg("place"), nb::arg("node"), nb::arg("radius"));
 }

@@ -72,27 +72,29 @@ inline std::vector<int32_t> tally_of(const std::vector<int32_t>& corners, int64_
   return tally;
 }
 
-// The elements around a node, by the octant that they lie in as seen from it, each octant beside
-// its neighbours: so that those ahead of a front and those behind it are apart.
-inline void sort_by_direction(const double* points, const Front& front, int32_t v, int32_t* from,
-                              int32_t* to) {
+// The slots of node v, by the octant that their element lies in as seen from it, each octant beside
+// its neighbours: so that what lies ahead of a front and what lies behind it are apart. `points` are
+// in the order of the nodes.
+inline void sort_by_direction(const std::vector<double>& points,
+                              const std::vector<int32_t>& corners, int32_t v, int32_t* from,
+                              int32_t* to, std::vector<std::pair<int, int32_t>>& keys) {
   static constexpr int kGray[8] = {0, 1, 3, 2, 7, 6, 4, 5};
-  const int32_t nobody = static_cast<int32_t>(front.node_order.size());
-  const double* own = points + 3 * int64_t(front.node_order[v]);
-  const auto octant = [&](int32_t code) {
+  const int64_t nodes = static_cast<int64_t>(points.size() / 3);
+  int32_t begin[9] = {0};
+  keys.clear();
+  for (int32_t* slot = from; slot < to; ++slot) {
     double way[3] = {0, 0, 0};
     for (int k = 0; k < 4; ++k) {
-      const int32_t u = front.corners[4 * int64_t(code >> 2) + k];
-      if (u == nobody) continue;
-      const double* other = points + 3 * int64_t(front.node_order[u]);
-      for (int d = 0; d < 3; ++d) way[d] += other[d] - own[d];
+      const int32_t u = corners[4 * int64_t(*slot >> 2) + k];
+      if (u == nodes) continue;
+      for (int d = 0; d < 3; ++d) way[d] += points[3 * int64_t(u) + d] - points[3 * int64_t(v) + d];
     }
-    return kGray[(way[0] > 0) + 2 * (way[1] > 0) + 4 * (way[2] > 0)];
-  };
-  std::vector<std::pair<int, int32_t>> keys;
-  for (int32_t* code = from; code < to; ++code) keys.push_back({octant(*code), *code});
-  std::sort(keys.begin(), keys.end());
-  for (size_t i = 0; i < keys.size(); ++i) from[i] = keys[i].second;
+    const int octant = kGray[(way[0] > 0) + 2 * (way[1] > 0) + 4 * (way[2] > 0)];
+    keys.push_back({octant, *slot});
+    ++begin[octant + 1];
+  }
+  for (int i = 0; i < 8; ++i) begin[i + 1] += begin[i];
+  for (const auto& [octant, slot] : keys) from[begin[octant]++] = slot;
 }
 
 }  // namespace front_detail
@@ -132,6 +134,11 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
   for (int32_t i = 0; i < 4 * count; ++i)
     if (front.corners[i] != nobody) slots[filled[front.corners[i]]++] = i;
 
+  std::vector<double> ordered(3 * nodes);
+  for (int64_t v = 0; v < nodes; ++v)
+    std::copy_n(points + 3 * int64_t(front.node_order[v]), 3, &ordered[3 * v]);
+  std::vector<std::pair<int, int32_t>> keys;
+
   // seen[u] is u's entry among the neighbours of the node at hand, if not left from one before.
   std::vector<int32_t> seen(nodes, -1);
   front.slots.resize(front.start[nodes]);
@@ -140,7 +147,7 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
   front.neighbours.reserve(16 * nodes);
   for (int32_t v = 0; v < nobody; ++v) {
     int32_t *from = slots.data() + first_slot[v], *to = slots.data() + first_slot[v + 1];
-    sort_by_direction(points, front, v, from, to);
+    sort_by_direction(ordered, front.corners, v, from, to, keys);
     const int32_t size = front.start[v + 1] - front.start[v];
     int32_t* row = front.slots.data() + front.start[v];
     std::copy(from, to, row);
@@ -165,6 +172,25 @@ inline Front prepare_front(const double* points, int64_t nodes, const int32_t* e
     front.neighbour_start.push_back(static_cast<int32_t>(front.neighbours.size()));
   }
   return front;
+}
+
+// How far the three edges from each element's first corner extend along one of its axes, in mm:
+// three planes of one number an element. Axes are in the given order of the elements; an edge to a
+// missing corner is 0.
+template <typename Real>
+void measure_spans(const Real* points, int64_t nodes, const int32_t* corners,
+                   const int32_t* order, int64_t elements, const Real* axis, Real* spans) {
+  for (int64_t e = 0; e < elements; ++e) {
+    const Real* along = axis + 3 * int64_t(order[e]);
+    const Real* first = points + 3 * int64_t(corners[4 * e]);
+    for (int k = 1; k < 4; ++k) {
+      const int32_t u = corners[4 * e + k];
+      Real sum = 0;
+      for (int d = 0; d < 3 && u < nodes; ++d)
+        sum += (points[3 * int64_t(u) + d] - first[d]) * along[d];
+      spans[(k - 1) * elements + e] = sum;
+    }
+  }
 }
 
 }  // namespace twin
