@@ -109,6 +109,11 @@ class Heart:
             fibres=_cast(self.fibres, kind),
         )
 
+    @property
+    def elements(self) -> Int[np.ndarray, "tets 4"]:
+        """What conducts."""
+        return self.tetrahedra
+
     @cached_property
     def content(self) -> str:
         """SHA-256 of the anatomy: two hearts with the same content give the same results."""

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Boundary, Heart
+from twin.meshes.shell import Shell
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class FastEndocardium:
 
 @dataclass(frozen=True, eq=False)
 class Tissue:
-    """Conduction in every tetrahedron of a heart.
+    """Conduction in every element of a mesh: a heart's tetrahedra, or a shell's triangles.
 
-    `speeds` along fibre, sheet and normal are in mm/ms. No front enters `blocked` elements.
+    `speeds` along fibre, sheet and normal are in mm/ms; in a triangle those along and across
+    the fibre count. No front enters `blocked` elements.
     """
 
     speeds: Float[np.ndarray, "tets 3"]
@@ -52,25 +54,27 @@ class Tissue:
 
     @staticmethod
     def healthy(
-        heart: Heart,
+        mesh: Heart | Shell,
         fibre: float = 0.65,
         sheet: float = 0.52,
         normal: float = 0.48,
         endocardium: FastEndocardium | None = None,
     ) -> "Tissue":
         """The same speeds everywhere, but for a fast endocardium where one is given."""
-        elements = len(heart.tetrahedra)
-        speeds = np.broadcast_to(
-            np.array([fibre, sheet, normal], heart.points.dtype), (elements, 3)
-        )
+        elements = len(mesh.elements)
+        speeds = np.broadcast_to(np.array([fibre, sheet, normal], mesh.points.dtype), (elements, 3))
         tissue = Tissue(speeds, np.zeros(elements, bool))
-        return tissue if endocardium is None else tissue.line(heart, endocardium)
+        if endocardium is None:
+            return tissue
+        if isinstance(mesh, Shell):
+            raise InputError("a shell has no layers to line: give it an endocardium's own speeds")
+        return tissue.line(mesh, endocardium)
 
     @staticmethod
-    def of_nodes(heart: Heart, speeds: Float[np.ndarray, "points 3"]) -> "Tissue":
+    def of_nodes(mesh: Heart | Shell, speeds: Float[np.ndarray, "points 3"]) -> "Tissue":
         """From speeds at the nodes: in an element, time adds up, so slowness is averaged."""
-        slowness = 1 / np.asarray(speeds)[heart.tetrahedra]
-        return Tissue(1 / slowness.mean(axis=1), np.zeros(len(heart.tetrahedra), bool))
+        slowness = 1 / np.asarray(speeds)[mesh.elements]
+        return Tissue(1 / slowness.mean(axis=1), np.zeros(len(mesh.elements), bool))
 
     def line(self, heart: Heart, endocardium: FastEndocardium) -> "Tissue":
         """With a fast layer along the endocardia; nothing becomes slower by it."""
