@@ -145,16 +145,16 @@ def _ecg(forward: ForwardECG, arrival_times, durations) -> Float[Array, "8 time"
     kind = forward.weights.dtype
     since = jnp.asarray(arrival_times, kind) - jnp.asarray(forward.start, kind)
     bins = forward.upstroke.shape[1]
-    passed = passage(since, forward.weights, forward.tetrahedra, SAMPLE, bins)
+    passed, totals = passage(since, forward.weights, forward.tetrahedra, SAMPLE, bins)
     fast = (forward.upstroke @ passed).T
-    return fast - _recovery(forward, since, jnp.asarray(durations, kind))
+    return fast - _recovery(forward, totals, since, jnp.asarray(durations, kind))
 
 
 _compiled = jax.jit(_ecg)
 
 
-def _recovery(forward, since, durations) -> Float[Array, "8 time"]:
-    """Sum over the nodes of weight x R(t - T, A)."""
+def _recovery(forward, totals, since, durations) -> Float[Array, "8 time"]:
+    """Sum over the nodes of R(t - T, A) x their weights' totals."""
     samples, kinds = forward.upstroke.shape[0], forward.recovery.shape[0]
     reached = jnp.isfinite(since)
     row = (durations - forward.shortest) / forward.spacing
@@ -162,7 +162,7 @@ def _recovery(forward, since, durations) -> Float[Array, "8 time"]:
     # Whoever arrives after the window is still at rest at its end; the grid's last cells say so.
     outside = ~reached | (since < 0) | (since >= (samples - 1) * STEP)
     column, column_share = _share(jnp.where(outside, 0.0, since / STEP), samples)
-    weights = jnp.where(outside[:, None], 0.0, _node_weights(forward, reached))
+    weights = jnp.where(outside[:, None], 0.0, totals)
     grid = jnp.zeros((kinds * samples, weights.shape[1]), weights.dtype)
     for down in (0, 1):
         for right in (0, 1):
@@ -179,15 +179,6 @@ def _share(position, count):
     position = jnp.clip(position, 0, count - 1)
     cell = jnp.clip(jnp.floor(position).astype(int), 0, count - 2)
     return cell, position - cell
-
-
-def _node_weights(forward, reached) -> Float[Array, "points 8"]:
-    """Sums of the corners' weights around each node, over elements with all corners reached."""
-    whole = reached[forward.tetrahedra].all(axis=1)
-    weights = jnp.where(whole[:, None, None], forward.weights, 0.0)
-    corners = jnp.moveaxis(weights, 1, 2).reshape(-1, weights.shape[1])
-    sums = jnp.zeros((len(reached), weights.shape[1]), weights.dtype)
-    return sums.at[forward.tetrahedra.ravel()].add(corners)
 
 
 def _upstroke(potentials: ActionPotentials) -> Float[np.ndarray, " samples"]:

@@ -11,10 +11,14 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-EARLIEST_GAP = 1e-4
-"""Corners closer in time than this (ms) are drawn apart, so that no divisor vanishes."""
+from twin.simulation import passage_reference
+from twin.simulation.native_calls import by_platform, native_call
+
+LEADS = 8
+"""That the native kernel looks at together."""
 
 
 def passage(
@@ -23,100 +27,89 @@ def passage(
     tetrahedra: Int[Array, "tets 4"],
     bin_width: float,
     bins: int,
-) -> Float[Array, "bins leads"]:
-    """Sum over tetrahedra of (weights . corner times) x share of it passed during each bin.
+) -> tuple[Float[Array, "bins leads"], Float[Array, "points leads"]]:
+    """Sum over tetrahedra of (weights . corner times) x share of it passed during each bin; and
+    the sum around each node of its weights.
 
     `times` and `bin_width` in ms; bin i covers [i, i + 1) bin widths. Tetrahedra with a corner
-    that is never reached contribute nothing; what is passed outside the bins is not counted.
+    that is never reached contribute to neither; what is passed outside the bins is not counted.
     """
-    return _passage(times, weights, tetrahedra, float(bin_width), int(bins))
+    groups = range(0, weights.shape[1], LEADS)
+    times, tetrahedra = jnp.asarray(times, weights.dtype), jnp.asarray(tetrahedra, jnp.int32)
+    parts = [
+        _passage(times, _eight(weights[:, g : g + LEADS]), tetrahedra, float(bin_width), int(bins))
+        for g in groups
+    ]
+    sums, totals = (jnp.concatenate(each, axis=1) for each in zip(*parts, strict=True))
+    return sums[:, : weights.shape[1]], totals[:, : weights.shape[1]]
+
+
+def _eight(weights):
+    missing = LEADS - weights.shape[1]
+    return jnp.pad(weights, ((0, 0), (0, missing), (0, 0))) if missing else weights
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def _passage(times, weights, tetrahedra, bin_width, bins):
-    corners, slopes = _corners(times, weights, tetrahedra)
-
-    def body(carry):
-        offset, sums = carry
-        index, share = _share(corners, offset, bin_width)
-        inside = (index >= 0) & (index < bins)
-        part = jnp.where(inside, share, 0.0)[:, None] * slopes
-        return offset + 1, sums.at[jnp.clip(index, 0, bins - 1)].add(part)
-
-    sums = jnp.zeros((bins, weights.shape[1]), times.dtype)
-    longest = _longest(corners, bin_width)
-    _, sums = jax.lax.while_loop(lambda carry: carry[0] < longest, body, (0, sums))
-    return sums
+    return _solve(times, weights, tetrahedra, bin_width, bins)
 
 
 def _forward(times, weights, tetrahedra, bin_width, bins):
-    sums = _passage(times, weights, tetrahedra, bin_width, bins)
-    return sums, (times, weights, tetrahedra)
+    return _solve(times, weights, tetrahedra, bin_width, bins), (times, weights, tetrahedra)
 
 
-def _backward(bin_width, bins, saved, upstream):
-    times, weights, tetrahedra = saved
-    corners, back_to_inputs = jax.vjp(lambda t, w: _corners(t, w, tetrahedra), times, weights)
-    knots, slopes = corners
-
-    def body(carry):
-        offset, knots_bar, slopes_bar = carry
-        (share, back), index = _share_with_gradient(knots, offset, bin_width)
-        inside = (index >= 0) & (index < bins)
-        seen = jnp.where(inside[:, None], upstream[jnp.clip(index, 0, bins - 1)], 0.0)
-        (change,) = back((seen * slopes).sum(axis=1))
-        return offset + 1, knots_bar + change, slopes_bar + share[:, None] * seen
-
-    start = (0, jnp.zeros_like(knots), jnp.zeros_like(slopes))
-    longest = _longest(knots, bin_width)
-    _, knots_bar, slopes_bar = jax.lax.while_loop(lambda carry: carry[0] < longest, body, start)
-    return *back_to_inputs((knots_bar, slopes_bar)), None
+def _backward(bin_width, bins, kept, upstream):
+    times, weights, tetrahedra = kept
+    by_sums, by_totals = upstream
+    # One call each: who asks for one gradient alone does not pay for the other.
+    by_times = _by_times(times, weights, tetrahedra, by_sums, bin_width)
+    by_weights = _by_weights(times, weights, tetrahedra, by_sums, by_totals, bin_width)
+    return by_times, by_weights, None
 
 
 _passage.defvjp(_forward, _backward)
 
 
-def _corners(times, weights, tetrahedra):
-    """Sorted corner times of each tetrahedron, and its weights times its corner times."""
-    corners = times[tetrahedra]
-    reached = jnp.isfinite(corners).all(axis=1, keepdims=True)
-    corners = jnp.where(reached, corners, 0.0)
-    slopes = jnp.where(reached, jnp.einsum("elk,ek->el", weights, corners), 0.0)
-    return _apart(jnp.sort(corners, axis=1)), slopes
+def _solve(times, weights, tetrahedra, bin_width, bins):
+    """What is passed in each bin, and the nodes' totals."""
+
+    def native(times, weights, tetrahedra):
+        outputs = tuple(
+            jax.ShapeDtypeStruct((rows, weights.shape[1]), times.dtype)
+            for rows in (bins, len(times))
+        )
+        call = native_call("passage", times.dtype, outputs)
+        return tuple(call(times, weights, tetrahedra, bin_width=np.float64(bin_width)))
+
+    def reference(times, weights, tetrahedra):
+        return passage_reference.solve(times, weights, tetrahedra, bin_width, bins)
+
+    return by_platform(native, reference, times, weights, tetrahedra)
 
 
-def _apart(corners):
-    return corners + EARLIEST_GAP * jnp.arange(4, dtype=corners.dtype)
+def _by_times(times, weights, tetrahedra, by_sums, bin_width):
+    """Gradient by the times, from the one by what is passed in each bin."""
+
+    def native(times, weights, tetrahedra, by_sums):
+        outputs = jax.ShapeDtypeStruct(times.shape, times.dtype)
+        call = native_call("passage_times", times.dtype, outputs)
+        return call(times, weights, tetrahedra, by_sums, bin_width=np.float64(bin_width))
+
+    def reference(*arguments):
+        return passage_reference.by_times(*arguments, bin_width)
+
+    return by_platform(native, reference, times, weights, tetrahedra, by_sums)
 
 
-def _longest(corners, bin_width):
-    """The largest number of bins that one tetrahedron touches."""
-    first, last = jnp.floor(corners[:, 0] / bin_width), jnp.floor(corners[:, 3] / bin_width)
-    return (last - first).max().astype(int) + 1
+def _by_weights(times, weights, tetrahedra, by_sums, by_totals, bin_width):
+    """Gradient by the weights, from those by what is passed in each bin and by the totals."""
 
+    def native(times, weights, tetrahedra, by_sums, by_totals):
+        outputs = jax.ShapeDtypeStruct(weights.shape, times.dtype)
+        call = native_call("passage_weights", times.dtype, outputs)
+        return call(times, tetrahedra, by_sums, by_totals, bin_width=np.float64(bin_width))
 
-def _share(corners, offset, bin_width):
-    index = jnp.floor(corners[:, 0] / bin_width).astype(int) + offset
-    start = index * bin_width
-    return index, passed(corners, start + bin_width) - passed(corners, start)
+    def reference(*arguments):
+        return passage_reference.by_weights(*arguments, bin_width)
 
-
-def _share_with_gradient(corners, offset, bin_width):
-    index = jnp.floor(corners[:, 0] / bin_width).astype(int) + offset
-    start = index * bin_width
-    return (
-        jax.vjp(lambda c: passed(c, start + bin_width) - passed(c, start), corners),
-        index,
-    )
-
-
-def passed(corners: Float[Array, "tets 4"], time: Float[Array, " tets"]) -> Float[Array, " tets"]:
-    """Share of each tetrahedron that the front has passed, from its four sorted corner times."""
-    a, b, c, d = corners.T
-    rising = (jnp.clip(time, a, b) - a) ** 3 / ((b - a) * (c - a) * (d - a))
-    falling = (d - jnp.clip(time, c, d)) ** 3 / ((d - a) * (d - b) * (d - c))
-    x = jnp.clip(time, b, c) - b
-    ba, cb, db = b - a, c - b, d - b
-    middle = ba**2 + 3 * ba * x + 3 * x**2 - (c - a + db) / (cb * db) * x**3
-    middle = middle / ((c - a) * (d - a))
-    return jnp.where(time < b, rising, jnp.where(time < c, middle, 1 - falling))
+    return by_platform(native, reference, times, weights, tetrahedra, by_sums, by_totals)

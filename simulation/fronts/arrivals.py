@@ -2,16 +2,11 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from twin.native import kernels
 from twin.simulation.fronts import arrivals_reference
 from twin.simulation.fronts.front import Metric, Rings
-
-if kernels is not None:
-    for _name, _handler in kernels.handlers.items():
-        jax.ffi.register_ffi_target(_name, _handler, platform="cpu")
+from twin.simulation.native_calls import by_platform, native_call
 
 
 @jax.custom_vjp
@@ -55,11 +50,11 @@ def _solve(rings, metric, speeds, blocked, begin):
             jax.ShapeDtypeStruct(begin.shape, begin.dtype),
             jax.ShapeDtypeStruct(begin.shape, jnp.int32),
         )
-        call = _target("solve", begin.dtype, outputs)
+        call = native_call("eikonal_solve", begin.dtype, outputs)
         return tuple(call(*rings, *metric, speeds, blocked, begin))
 
     arguments = (rings, metric, speeds, blocked, begin)
-    return _by_platform(native, arrivals_reference.solve, *arguments)
+    return by_platform(native, arrivals_reference.solve, *arguments)
 
 
 def _adjoint(rings, metric, speeds, blocked, times, winners, by_times):
@@ -70,19 +65,8 @@ def _adjoint(rings, metric, speeds, blocked, times, winners, by_times):
             jax.ShapeDtypeStruct(times.shape, times.dtype),
             jax.ShapeDtypeStruct(speeds.shape, speeds.dtype),
         )
-        call = _target("adjoint", times.dtype, outputs)
+        call = native_call("eikonal_adjoint", times.dtype, outputs)
         return tuple(call(*rings, *metric, speeds, blocked, times, winners, by_times))
 
     arguments = (rings, metric, speeds, blocked, times, winners, by_times)
-    return _by_platform(native, arrivals_reference.adjoint, *arguments)
-
-
-def _target(task: str, kind: np.dtype, outputs):
-    name = f"twin_eikonal_{task}_{np.dtype(kind).name}"
-    return jax.ffi.ffi_call(name, outputs, vmap_method="expand_dims")
-
-
-def _by_platform(native, reference, *arguments):
-    if kernels is None:
-        return reference(*arguments)
-    return jax.lax.platform_dependent(*arguments, cpu=native, default=reference)
+    return by_platform(native, arrivals_reference.adjoint, *arguments)

@@ -7,15 +7,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "buffer.h"
 #include "eikonal_metric.h"
 #include "eikonal_ring.h"
+#include "instructions.h"
 #include "parallel.h"
 
 namespace twin {
@@ -42,22 +40,15 @@ struct Lanes {
                Real*);
 };
 
-// The widest instruction set of this machine, or the one that TWIN_SIMD names.
 template <typename Real>
 Lanes<Real> choose_lanes() {
-  const char* wish = std::getenv("TWIN_SIMD");
-  const std::string name = wish ? wish : "";
+  switch (choose_instructions()) {
 #ifdef TWIN_X86
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && (name.empty() || name == "avx512")) return {measure_avx512, pull_avx512};
-  if (avx2 && (name.empty() || name == "avx2")) return {measure_avx2, pull_avx2};
+    case Instructions::avx512: return {measure_avx512, pull_avx512};
+    case Instructions::avx2: return {measure_avx2, pull_avx2};
 #endif
-  if (name.empty() || name == "baseline") return {measure_baseline, pull_baseline};
-  throw std::invalid_argument("TWIN_SIMD=" + name +
-                              ": this machine or build has no such instruction set; expected "
-                              "avx512, avx2 or baseline");
+    default: return {measure_baseline, pull_baseline};
+  }
 }
 
 template <typename Real>

@@ -5,54 +5,21 @@
 #include <memory>
 #include <string>
 
+#include "batch.h"
 #include "eikonal.h"
 #include "eikonal_adjoint.h"
 #include "eikonal_front.h"
 #include "eikonal_rays.h"
-#include "xla/ffi/api/ffi.h"
 
 namespace nb = nanobind;
 namespace ffi = xla::ffi;
+using twin::Batch;
+using twin::Ints;
+using twin::Marks;
+using twin::Bytes;
+using twin::run_batch;
 
 namespace {
-
-using Ints = ffi::Buffer<ffi::S32>;
-using Bytes = ffi::Buffer<ffi::U8>;
-using Marks = ffi::Buffer<ffi::PRED>;
-
-int thread_limit() {
-  const char* wish = std::getenv("TWIN_THREADS");
-  return wish ? std::max(1, std::atoi(wish)) : 1 << 20;
-}
-
-int crew_size(const ffi::ThreadPool& pool) {
-  return static_cast<int>(std::min<int64_t>(pool.num_threads(), thread_limit()));
-}
-
-// Where scenario b lies in an argument whose leading axes are the batch's or 1.
-int64_t batch_place(ffi::Span<const int64_t> axes, int64_t own,
-                    ffi::Span<const int64_t> batch, int64_t scenario) {
-  const int64_t count = static_cast<int64_t>(axes.size()) - own;
-  const int64_t all = static_cast<int64_t>(batch.size());
-  int64_t place = 0, stride = 1;
-  for (int64_t i = 1; i <= all; ++i) {
-    const int64_t size = batch[all - i], here = scenario % size;
-    scenario /= size;
-    if (i > count || axes[count - i] == 1) continue;
-    place += here * stride;
-    stride *= axes[count - i];
-  }
-  return place;
-}
-
-struct Batch {
-  ffi::Span<const int64_t> axes;
-  int64_t size = 1;
-  explicit Batch(ffi::Span<const int64_t> shape, size_t own)
-      : axes(shape.begin(), shape.size() - own) {
-    for (size_t i = 0; i < axes.size(); ++i) size *= axes[i];
-  }
-};
 
 // The mesh, as arrivals.py hands it over: the same for all scenarios.
 template <ffi::DataType dtype>
@@ -83,26 +50,6 @@ struct Mesh {
   }
 };
 
-// run(scenario, solver, crew) for the whole batch: side by side where there are several, else
-// with all threads inside the one.
-template <typename Solver, typename Run>
-void run_batch(ffi::ThreadPool pool, int64_t scenarios, const twin::Rings& rings, Run run) {
-  const auto schedule = [&pool](std::function<void()> task) {
-    pool.Schedule([task = std::move(task)] { task(); });
-  };
-  twin::Crew crew(crew_size(pool) - 1, schedule);
-  if (scenarios == 1) {
-    Solver solver(rings);
-    return run(0, solver, crew);
-  }
-  std::vector<std::unique_ptr<Solver>> solvers(crew.size());
-  crew.run(scenarios, [&](int64_t scenario, int rank) {
-    if (!solvers[rank]) solvers[rank] = std::make_unique<Solver>(rings);
-    twin::Crew alone(0, {});
-    run(scenario, *solvers[rank], alone);
-  });
-}
-
 template <ffi::DataType dtype>
 ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Ints neighbour_start,
                  Ints neighbours, Ints corners, ffi::Buffer<dtype> spans,
@@ -116,14 +63,12 @@ ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Int
   if (begin.dimensions().back() != nodes)
     return ffi::Error::InvalidArgument("eikonal: the rings are of another mesh than the times");
   const Batch batch(times->dimensions(), 1);
-  const auto own = [&](const auto& buffer, int64_t axes, int64_t size, int64_t b) {
-    return buffer.typed_data() + size * batch_place(buffer.dimensions(), axes, batch.axes, b);
-  };
-  run_batch<twin::Eikonal<Real>>(pool, batch.size, mesh.rings, [&](int64_t b, auto& solver, auto& crew) {
-    const Real* from = own(begin, 1, nodes, b);
+  run_batch(pool, batch.size, [&] { return twin::Eikonal<Real>(mesh.rings); },
+            [&](int64_t b, auto& solver, auto& crew) {
+    const Real* from = batch.own(begin, 1, nodes, b);
     Real* to = times->typed_data() + nodes * b;
     std::copy(from, from + nodes, to);
-    const auto metric = mesh.metric(own(speeds, 2, 3 * elements, b), own(blocked, 1, elements, b));
+    const auto metric = mesh.metric(batch.own(speeds, 2, 3 * elements, b), batch.own(blocked, 1, elements, b));
     solver.solve(metric, to, winners->typed_data() + nodes * b, crew);
   });
   return ffi::Error::Success();
@@ -143,13 +88,11 @@ ffi::Error Adjoint(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places,
                          absent, order);
   const int64_t nodes = mesh.rings.nodes, elements = mesh.rings.elements;
   const Batch batch(by_begin->dimensions(), 1);
-  const auto own = [&](const auto& buffer, int64_t axes, int64_t size, int64_t b) {
-    return buffer.typed_data() + size * batch_place(buffer.dimensions(), axes, batch.axes, b);
-  };
-  run_batch<twin::EikonalAdjoint<Real>>(pool, batch.size, mesh.rings, [&](int64_t b, auto& solver, auto& crew) {
-    const auto metric = mesh.metric(own(speeds, 2, 3 * elements, b), own(blocked, 1, elements, b));
-    solver.solve(mesh.corners, metric, own(times, 1, nodes, b), own(winners, 1, nodes, b),
-                 own(seeds, 1, nodes, b), by_begin->typed_data() + nodes * b,
+  run_batch(pool, batch.size, [&] { return twin::EikonalAdjoint<Real>(mesh.rings); },
+            [&](int64_t b, auto& solver, auto& crew) {
+    const auto metric = mesh.metric(batch.own(speeds, 2, 3 * elements, b), batch.own(blocked, 1, elements, b));
+    solver.solve(mesh.corners, metric, batch.own(times, 1, nodes, b), batch.own(winners, 1, nodes, b),
+                 batch.own(seeds, 1, nodes, b), by_begin->typed_data() + nodes * b,
                  by_speeds->typed_data() + 3 * elements * b, crew);
   });
   return ffi::Error::Success();

@@ -1,0 +1,5 @@
+#include "passage_lanes.h"
+
+namespace twin {
+TWIN_PASSAGE(avx512)
+}  // namespace twin
