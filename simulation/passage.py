@@ -95,8 +95,8 @@ def _by_times(times, weights, tetrahedra, by_sums, bin_width):
         call = native_call("passage_times", times.dtype, outputs)
         return call(times, weights, tetrahedra, by_sums, bin_width=np.float64(bin_width))
 
-    def reference(*arguments):
-        return passage_reference.by_times(*arguments, bin_width)
+    def reference(times, weights, tetrahedra, by_sums):
+        return passage_reference.by_times(times, weights, tetrahedra, by_sums, bin_width)
 
     return by_platform(native, reference, times, weights, tetrahedra, by_sums)
 
@@ -109,7 +109,8 @@ def _by_weights(times, weights, tetrahedra, by_sums, by_totals, bin_width):
         call = native_call("passage_weights", times.dtype, outputs)
         return call(times, tetrahedra, by_sums, by_totals, bin_width=np.float64(bin_width))
 
-    def reference(*arguments):
-        return passage_reference.by_weights(*arguments, bin_width)
+    def reference(times, weights, tetrahedra, by_sums, by_totals):
+        known = times, weights, tetrahedra
+        return passage_reference.by_weights(*known, by_sums, by_totals, bin_width=bin_width)
 
     return by_platform(native, reference, times, weights, tetrahedra, by_sums, by_totals)

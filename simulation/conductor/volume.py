@@ -24,7 +24,7 @@ from twin.meshes.topology import boundary_triangles, connected_components
 from twin.meshes.torso import Torso
 from twin.simulation.conductor.boundary_elements import Conductor
 from twin.simulation.conductor.surfaces import torso_conductor
-from twin.simulation.passage import passed
+from twin.simulation.passage_reference import passed
 
 HALVINGS = 3
 """Of the lattice's cells, from the limbs to the heart."""
