@@ -4,6 +4,7 @@
 // for any number of threads.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -106,21 +107,32 @@ class PassageSolver {
       for (int64_t i = 0; i < size; ++i) result[i] += slabs_[size * slab + i];
   }
 
-  static void add_totals(const Passage<Real>& p, const Real* times, Real* totals) {
-    std::fill_n(totals, kLeads * p.nodes, Real(0));
+  // Those of the whole heart, which scenarios with the same weights share, less what is not reached.
+  void add_totals(const Passage<Real>& p, const Real* times, Real* totals) {
+    if (weights_ != p.weights) {
+      whole_.assign(kLeads * p.nodes, Real(0));
+      for (int64_t e = 0; e < p.elements; ++e) add_corners(p, e, 1, whole_.data());
+      weights_ = p.weights;
+    }
+    std::copy(whole_.begin(), whole_.end(), totals);
     for (int64_t e = 0; e < p.elements; ++e) {
-      const int32_t* corner = p.tetrahedra + 4 * e;
       bool whole = true;
-      for (int i = 0; i < 4; ++i) whole &= times[corner[i]] - times[corner[i]] == 0;
-      if (!whole) continue;
-      const Real* w = p.weights + 4 * kLeads * e;
-      for (int i = 0; i < 4; ++i)
-        for (int l = 0; l < kLeads; ++l) totals[kLeads * int64_t(corner[i]) + l] += w[4 * l + i];
+      for (int i = 0; i < 4; ++i) whole &= std::isfinite(times[p.tetrahedra[4 * e + i]]);
+      if (!whole) add_corners(p, e, -1, totals);
+    }
+  }
+
+  static void add_corners(const Passage<Real>& p, int64_t e, Real sign, Real* totals) {
+    const Real* w = p.weights + 4 * kLeads * e;
+    for (int i = 0; i < 4; ++i) {
+      Real* total = totals + kLeads * int64_t(p.tetrahedra[4 * e + i]);
+      for (int l = 0; l < kLeads; ++l) total[l] += sign * w[4 * l + i];
     }
   }
 
   const PassageLanes<Real> lanes_ = choose_passage<Real>();
-  std::vector<Real> slabs_;
+  std::vector<Real> slabs_, whole_;
+  const Real* weights_ = nullptr;
 };
 
 }  // namespace twin

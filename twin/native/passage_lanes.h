@@ -9,7 +9,7 @@
 namespace twin {
 namespace {
 
-constexpr int kEdges = 64;  // edges of bins that are looked at together
+constexpr int kEdges = 8;  // edges of bins that are looked at together
 
 // Corner times in order, and which corner each belongs to. Corners closer together than kGap are
 // drawn apart, so that no divisor vanishes.
@@ -78,7 +78,12 @@ struct Spline {
 
 // How a spline's value at time t changes with its four knots.
 template <typename Real>
-TWIN_INLINE void spline_slopes(const Knots<Real>& k, Real t, Real slope[4]) {
+struct Slopes {
+  Real a, b, c, d;
+};
+
+template <typename Real>
+TWIN_INLINE Slopes<Real> spline_slopes(const Knots<Real>& k, Real t) {
   const Real p = k.c - k.a, q = k.d - k.a, u = k.b - k.a, v = k.c - k.b, w = k.d - k.b;
   const Real z = k.d - k.c;
   const Real up = t < k.a ? 0 : t - k.a, down = t > k.d ? 0 : k.d - t, x = t - k.b;
@@ -89,14 +94,17 @@ TWIN_INLINE void spline_slopes(const Knots<Real>& k, Real t, Real slope[4]) {
   const Real by_u = 2 * u + 3 * x, by_x = 3 * u + 6 * x - 3 * (p + w) * vw * x * x;
   const Real by_p = -cube * vw, by_v = (p + w) * vw / v * cube, by_w = p * vw / w * cube;
   const bool early = t < k.b, middle = t < k.c;
-  const Real first[4] = {rise * (1 / u + 1 / p + 1 / q) - 3 * up * up * upq, -rise / u, -rise / p,
-                         -rise / q};
-  const Real second[4] = {(-by_u - by_p) * pq + value * (1 / p + 1 / q),
-                          (by_u - by_x - by_v - by_w) * pq, (by_v + by_p) * pq - value / p,
-                          by_w * pq - value / q};
-  const Real third[4] = {-fall / q, -fall / w, -fall / z,
-                         fall * (1 / q + 1 / w + 1 / z) - 3 * down * down * qwz};
-  for (int i = 0; i < 4; ++i) slope[i] = early ? first[i] : middle ? second[i] : third[i];
+  const Slopes<Real> first{rise * (1 / u + 1 / p + 1 / q) - 3 * up * up * upq, -rise / u,
+                           -rise / p, -rise / q};
+  const Slopes<Real> second{(-by_u - by_p) * pq + value * (1 / p + 1 / q),
+                            (by_u - by_x - by_v - by_w) * pq, (by_v + by_p) * pq - value / p,
+                            by_w * pq - value / q};
+  const Slopes<Real> third{-fall / q, -fall / w, -fall / z,
+                           fall * (1 / q + 1 / w + 1 / z) - 3 * down * down * qwz};
+  return {early ? first.a : middle ? second.a : third.a,
+          early ? first.b : middle ? second.b : third.b,
+          early ? first.c : middle ? second.c : third.c,
+          early ? first.d : middle ? second.d : third.d};
 }
 
 // What each lead sees of a tetrahedron: its weights times its corners' times.
@@ -110,18 +118,18 @@ TWIN_INLINE void seen_of(const Passage<Real>& p, const Real* times, int64_t e, R
     seen[l] = w[4 * l] * t[0] + w[4 * l + 1] * t[1] + w[4 * l + 2] * t[2] + w[4 * l + 3] * t[3];
 }
 
-// visit(edge, share) for the bins of a tetrahedron, a batch of edges at a time.
+// visit(bin, bins, passed) for the bins of a tetrahedron, a few at a time: `passed` is the share
+// passed by the edges of `bins` bins from `bin` on.
 template <typename Real, typename Visit>
 TWIN_INLINE void for_bins(const Passage<Real>& p, const Knots<Real>& k, Visit visit) {
   int64_t first, count;
   span(p, k, first, count);
   const Spline<Real> spline(k);
   for (int64_t from = 0; from < count; from += kEdges - 1) {
-    const int edges = int(count - from < kEdges - 1 ? count - from : kEdges - 1) + 1;
     Real passed[kEdges];
 #pragma omp simd
-    for (int i = 0; i < edges; ++i) passed[i] = spline(Real(first + from + i) * p.bin_width);
-    for (int i = 0; i + 1 < edges; ++i) visit(first + from + i, passed[i + 1] - passed[i]);
+    for (int i = 0; i < kEdges; ++i) passed[i] = spline(Real(first + from + i) * p.bin_width);
+    visit(first + from, int(count - from < kEdges - 1 ? count - from : kEdges - 1), passed);
   }
 }
 
@@ -133,11 +141,15 @@ void pass(const Passage<Real>& p, const Real* times, int64_t from, int64_t to, R
     if (!knots_of(p, times, e, knots)) continue;
     Real seen[kLeads];
     seen_of(p, times, e, seen);
-    for_bins(p, knots, [&](int64_t bin, Real share) __attribute__((always_inline)) {
-      Real* sum = sums + kLeads * bin;
+    const auto add = [&](int64_t bin, int bins, const Real* passed) __attribute__((always_inline)) {
+      for (int i = 0; i < bins; ++i) {
+        const Real share = passed[i + 1] - passed[i];
+        Real* sum = sums + kLeads * (bin + i);
 #pragma omp simd
-      for (int l = 0; l < kLeads; ++l) sum[l] += share * seen[l];
-    });
+        for (int l = 0; l < kLeads; ++l) sum[l] += share * seen[l];
+      }
+    };
+    for_bins(p, knots, add);
   }
 }
 
@@ -151,15 +163,24 @@ void pass_times(const Passage<Real>& p, const Real* times, const Real* by_sums, 
     Real seen[kLeads], by_seen[kLeads], by_knot[4] = {0, 0, 0, 0};
     seen_of(p, times, e, seen);
     for (int l = 0; l < kLeads; ++l) by_seen[l] = 0;
-    for_bins(p, knots, [&](int64_t bin, Real share) __attribute__((always_inline)) {
-      const Real* by = by_sums + kLeads * bin;
-      Real before[4], after[4], by_share = 0;
-      for (int l = 0; l < kLeads; ++l) by_share += by[l] * seen[l];
-      for (int l = 0; l < kLeads; ++l) by_seen[l] += share * by[l];
-      spline_slopes(knots, Real(bin) * p.bin_width, before);
-      spline_slopes(knots, Real(bin + 1) * p.bin_width, after);
-      for (int i = 0; i < 4; ++i) by_knot[i] += by_share * (after[i] - before[i]);
-    });
+    const auto add = [&](int64_t bin, int bins, const Real* passed) __attribute__((always_inline)) {
+      Slopes<Real> slope[kEdges];
+#pragma omp simd
+      for (int i = 0; i < kEdges; ++i)
+        slope[i] = spline_slopes(knots, Real(bin + i) * p.bin_width);
+      for (int i = 0; i < bins; ++i) {
+        const Real* by = by_sums + kLeads * (bin + i);
+        const Real share = passed[i + 1] - passed[i];
+        Real by_share = 0;
+        for (int l = 0; l < kLeads; ++l) by_share += by[l] * seen[l];
+        for (int l = 0; l < kLeads; ++l) by_seen[l] += share * by[l];
+        by_knot[0] += by_share * (slope[i + 1].a - slope[i].a);
+        by_knot[1] += by_share * (slope[i + 1].b - slope[i].b);
+        by_knot[2] += by_share * (slope[i + 1].c - slope[i].c);
+        by_knot[3] += by_share * (slope[i + 1].d - slope[i].d);
+      }
+    };
+    for_bins(p, knots, add);
     const int32_t* corner = p.tetrahedra + 4 * e;
     const Real* w = p.weights + 4 * kLeads * e;
     for (int i = 0; i < 4; ++i) {
@@ -183,10 +204,12 @@ void pass_weights(const Passage<Real>& p, const Real* times, const Real* by_sums
     if (!knots_of(p, times, e, knots)) continue;
     Real by_seen[kLeads];
     for (int l = 0; l < kLeads; ++l) by_seen[l] = 0;
-    for_bins(p, knots, [&](int64_t bin, Real share) __attribute__((always_inline)) {
-      const Real* by_sum = by_sums + kLeads * bin;
-      for (int l = 0; l < kLeads; ++l) by_seen[l] += share * by_sum[l];
-    });
+    const auto add = [&](int64_t bin, int bins, const Real* passed) __attribute__((always_inline)) {
+      for (int i = 0; i < bins; ++i)
+        for (int l = 0; l < kLeads; ++l)
+          by_seen[l] += (passed[i + 1] - passed[i]) * by_sums[kLeads * (bin + i) + l];
+    };
+    for_bins(p, knots, add);
     for (int i = 0; i < 4; ++i) {
       const int64_t node = p.tetrahedra[4 * e + i];
       for (int l = 0; l < kLeads; ++l)
