@@ -13,6 +13,7 @@ from twin.meshes.anatomy.population import CENTROID, Sex
 from twin.meshes.checking.surface_faults import SurfaceExamination, check_surface
 from twin.meshes.chest import template as chest
 from twin.meshes.chest.electrodes import (
+    FARTHEST_OFF_SKIN,
     Electrodes,
     average_electrodes,
     project_electrodes,
@@ -116,7 +117,8 @@ class Torso:
             provenance=origin,
         )
         torso = torso.transformed(np.full(3, scale), np.zeros(3))
-        return torso._with_electrodes(average_electrodes(scale, seed))
+        # However far off the skin a person is drawn, it is the template's frame and unit.
+        return torso._with_electrodes(average_electrodes(scale, seed), farthest=np.inf)
 
     @staticmethod
     def read(
@@ -202,8 +204,8 @@ class Torso:
             heart_centre=None if self.heart_centre is None else self.heart_centre * scale + offset,
         )
 
-    def _with_electrodes(self, places: Electrodes) -> "Torso":
-        projected, said = project_electrodes(places, self.skin)
+    def _with_electrodes(self, places: Electrodes, farthest: float = FARTHEST_OFF_SKIN) -> "Torso":
+        projected, said = project_electrodes(places, self.skin, farthest)
         return replace(self, electrodes=projected, remarks=self.remarks + said)
 
     def _moved_to(self, heart: Heart, expected: np.ndarray) -> "Torso":

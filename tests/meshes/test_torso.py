@@ -106,6 +106,12 @@ def test_electrodes_lie_on_the_skin_where_a_nurse_puts_them(template):
     assert any("moved onto the skin" in remark for remark in template.remarks)
 
 
+def test_legs_drawn_far_off_the_template_are_moved_onto_it():
+    """Seed 2 draws RL 70 mm off the skin."""
+    torso = Torso.template(sex="female", seed=2)
+    assert any("RL" in remark for remark in torso.remarks)
+
+
 def test_seed_varies_the_electrodes_and_nothing_else(template):
     one, same, other = (Torso.template(seed=seed) for seed in (4, 4, 5))
     assert np.array_equal(one.skin.points, template.skin.points)
