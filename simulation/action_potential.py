@@ -33,7 +33,7 @@ class ActionPotentials:
     def of(
         model: TenTusscherPanfilov | None = None,
         shortest: float = 160.0,
-        longest: float = 420.0,
+        longest: float = 480.0,
         spacing: float = 5.0,
     ) -> "ActionPotentials":
         """From `model` paced at 1 Hz, its repolarising currents scaled to reach each duration.

@@ -61,14 +61,17 @@ class HeartBeat:
 
     @cached_property
     def measures(self) -> Measures:
-        """Of the ECG, by the way of a measured one. The QRS is known to be where the heart is
-        activated, so that a tall T is not taken for it."""
-        times = self.activation.times[np.isfinite(self.activation.times)]
-        first, last = np.clip(
-            np.array([times.min(), times.max()]) - self.start, 0, self.ecg.duration
-        )
-        within = (self.ecg.times >= first) & (self.ecg.times <= last)
-        speed = np.linalg.norm(np.gradient(independent_leads(self.ecg), axis=1), axis=0)
-        steepest = self.ecg.times[np.argmax(np.where(within, speed, 0))]
-        beat = Beat(self.ecg, float(steepest), CYCLE, members=1, strangers=0)
-        return measure_beat(beat, delineate(beat), interval=CYCLE)
+        """Of the ECG, by the way of a measured one."""
+        times = self.activation.times[np.isfinite(self.activation.times)] - self.start
+        return measure_between(self.ecg, float(times.min()), float(times.max()))
+
+
+def measure_between(ecg: ECG, first: float, last: float) -> Measures:
+    """Of a simulated beat, by the way of a measured one. The QRS is known to be where the heart is
+    activated, from `first` to `last` ms of the ECG, so that a tall T is not taken for it."""
+    first, last = np.clip([first, last], 0, ecg.duration)
+    within = (ecg.times >= first) & (ecg.times <= last)
+    speed = np.linalg.norm(np.gradient(independent_leads(ecg), axis=1), axis=0)
+    steepest = ecg.times[np.argmax(np.where(within, speed, 0))]
+    beat = Beat(ecg, float(steepest), CYCLE, members=1, strangers=0)
+    return measure_beat(beat, delineate(beat), interval=CYCLE)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -63,13 +64,15 @@ class Physiology:
     ) -> Float[Array, " points"]:
         """APD90 of each node, ms, evened out between neighbours that are activated so."""
         coupling = ElectrotonicCoupling.of(heart, self.coupling)
-        return coupling.durations(arrival_times, self.durations.durations(heart))
+        return coupling.durations(
+            jnp.asarray(arrival_times), jnp.asarray(self.durations.durations(heart))
+        )
 
 
-SPEED_SPREAD = 0.06
-TREE_SPREAD = 0.06
-DURATION_SPREAD = 0.05
-GRADIENT_SPREAD = 0.20
+SPEED_SPREAD = 0.05
+TREE_SPREAD = 0.05
+DURATION_SPREAD = 0.04
+GRADIENT_SPREAD = 0.15
 """Standard deviations as shares of the mean."""
 
 FARTHEST_DRAW = 2.0
@@ -81,10 +84,12 @@ def _draw(random: np.random.Generator) -> float:
 
 
 def _vary_tree(rule: PurkinjeRule, random: np.random.Generator) -> PurkinjeRule:
-    return replace(rule, speed=rule.speed * (1 + TREE_SPREAD * _draw(random)))
+    factor = 1 + TREE_SPREAD * _draw(random)
+    left, right = rule.network_speed
+    return replace(rule, speed=rule.speed * factor, network_speed=(left * factor, right * factor))
 
 
 def _vary_durations(mean: DurationGradients, random: np.random.Generator) -> DurationGradients:
-    gradients = ("apicobasal", "transmural", "interventricular", "anteroposterior")
+    gradients = [name for name in vars(mean) if name != "mean"]
     drawn = {n: getattr(mean, n) * (1 + GRADIENT_SPREAD * _draw(random)) for n in gradients}
     return DurationGradients(mean=mean.mean * (1 + DURATION_SPREAD * _draw(random)), **drawn)

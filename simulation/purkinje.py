@@ -46,24 +46,24 @@ class PurkinjeRule:
     """
 
     speed: float = 3.0
-    network_speed: tuple[float, float] = (2.0, 2.0)
-    spacing: float = 7.0
-    reach: tuple[float, float] = (0.80, 0.75)
+    network_speed: tuple[float, float] = (0.95, 1.8)
+    spacing: float = 4.0
+    reach: tuple[float, float] = (0.82, 1.0)
     fascicles: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
         (
-            ((0.90, 0.83), (0.70, 0.80), (0.45, 0.60)),
-            ((0.90, 0.83), (0.70, 0.83), (0.40, 0.85)),
-            ((0.90, 0.83), (0.70, 0.88), (0.45, 0.08)),
+            ((0.90, 0.83), (0.70, 0.80), (0.60, 0.45)),
+            ((0.90, 0.83), (0.70, 0.83), (0.55, 0.85)),
+            ((0.90, 0.83), (0.70, 0.88), (0.55, 0.02)),
         ),
-        (((0.90, 0.80), (0.60, 0.80), (0.35, 0.78)),),
+        (((0.90, 0.80), (0.60, 0.80), (0.50, 0.78)),),
     )
-    insulated: tuple[float, float] = (0.70, 0.45)
+    insulated: tuple[float, float] = (0.66, 0.55)
     free_wall: tuple[tuple[tuple[float, float], ...], ...] = (
         ((0.50, 0.80), (0.75, 0.75)),
         ((0.50, 0.80), (0.75, 0.90)),
     )
-    irregularity: float = 0.35
-    balance: float = 0.5
+    irregularity: float = 0.2
+    balance: float = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +172,8 @@ def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.ra
     shut = np.isin(np.arange(len(nodes)), np.setdiff1d(laid, giving))
     delay = rule.balance * _lengths_from(top, trunk, heart.points[nodes])[giving]
     parents = _shortest_way_parents(_without(costs, shut), giving, delay)
+    # Insulated branches may enclose a patch between them, to which no way then leads.
+    terminals = terminals[parents[terminals] >= 0]
     parents[list(trunk)] = list(trunk.values())
     parents[top] = -1
     edges = _ways_to_top(parents, np.concatenate([terminals, laid]))

@@ -15,6 +15,9 @@ from twin.simulation.repolarisation import DurationGradients, ElectrotonicCoupli
 jax.config.update("jax_enable_x64", True)
 
 
+EVEN = DurationGradients(300.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 @pytest.fixture(scope="module")
 def heart():
     box = box_heart(0.5, size=(20.0, 2.0, 2.0))
@@ -28,19 +31,28 @@ def heart():
     [("apicobasal", 0, 1), ("anteroposterior", 1, -1), ("transmural", 2, -1)],
 )
 def test_each_gradient_is_the_difference_it_is_named_after(heart, name, axis, sign):
-    none = dict(apicobasal=0.0, transmural=0.0, interventricular=0.0, anteroposterior=0.0)
-    durations = DurationGradients(**{**none, name: 24.0}).durations(heart)
+    durations = replace(EVEN, **{name: 24.0}).durations(heart)
     place = heart.points[:, axis]
     ends = durations[place == place.max()].mean() - durations[place == place.min()].mean()
     assert ends == pytest.approx(sign * 24.0, abs=1e-9)
 
 
 def test_the_left_ventricle_is_longer_and_the_mean_is_kept(heart):
-    durations = DurationGradients(280.0, 0.0, 0.0, 18.0, 0.0).durations(heart)
+    durations = replace(EVEN, mean=280.0, interventricular=18.0).durations(heart)
     left = heart.coordinates.ventricle == 0
     assert durations[left].mean() - durations[~left].mean() == pytest.approx(18.0)
     volumes = ElectrotonicCoupling.of(heart).volumes
     assert np.average(durations, weights=volumes) == pytest.approx(280.0)
+
+
+def test_the_septum_is_longer_than_the_wall_opposite_it_on_the_left_only(heart):
+    places = heart.coordinates
+    round_the_axis = replace(heart, coordinates=replace(places, rotational=places.apicobasal))
+    durations = replace(EVEN, septolateral=24.0).durations(round_the_axis)
+    left, angle = places.ventricle == 0, places.apicobasal
+    septum, side = (left & np.isclose(angle, a, atol=0.02) for a in (5 / 6, 1 / 3))
+    assert durations[septum].mean() - durations[side].mean() == pytest.approx(24.0, abs=0.2)
+    assert np.ptp(durations[~left]) == 0
 
 
 def test_a_step_decays_over_the_length(heart):
