@@ -90,6 +90,7 @@ class FastLayer(Section):
     """A layer along the endocardia that a dense network makes fast: instead of a Purkinje tree."""
 
     present: bool = False
+    thickness: Positive = setting(LAYER.thickness, "mm")
     dense: Positive = setting(LAYER.dense, "mm/ms")
     sparse: Positive = setting(LAYER.sparse, "mm/ms")
     left_height: float = setting(LAYER.left_height, "apicobasal, dense below it")
@@ -113,6 +114,8 @@ class Tree(Section):
     spacing: Positive = setting(TREE.spacing, "mm between junctions with the heart")
     reach_left: float = setting(TREE.reach[0], "apicobasal height it spreads to")
     reach_right: float = setting(TREE.reach[1], "apicobasal height it spreads to")
+    insulated_left: float = setting(TREE.insulated[0], "apicobasal height, no branch above it")
+    insulated_right: float = setting(TREE.insulated[1], "apicobasal height, no branch above it")
     irregularity: Least = setting(TREE.irregularity, "how much branches wind")
     balance: float = setting(TREE.balance, "0 nearest branch, 1 shortest way", ge=0, le=1)
     seed: int = setting(HEALTHY.tree_seed, "another seed, another tree", ge=0)
@@ -125,6 +128,7 @@ class Tree(Section):
             network_speed=(self.network_speed_left, self.network_speed_right),
             spacing=self.spacing,
             reach=(self.reach_left, self.reach_right),
+            insulated=(self.insulated_left, self.insulated_right),
             irregularity=self.irregularity,
             balance=self.balance,
         )
@@ -175,7 +179,7 @@ class Repolarisation(Section):
 
     @property
     def gradients(self) -> DurationGradients:
-        return DurationGradients(**self.model_dump(exclude={"electrotonic_length"}))
+        return replace(DURATIONS, **self.model_dump(exclude={"electrotonic_length"}))
 
 
 class Leads(Section):
