@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 import pyvista
 from jaxtyping import Float
@@ -69,7 +70,7 @@ def qrs(heart: Heart, torso: Torso, beginning: Beginning) -> Float[np.ndarray, "
     samples = round(40 + beginning.times.max() + 60)
     forward = ForwardECG.of(heart, LeadField.boundary_elements(heart, torso), samples=samples)
     durations = physiology.action_potential_durations(heart, beat.times)
-    return twelve_leads() @ np.asarray(forward.ecg(beat.times, durations))
+    return twelve_leads() @ np.asarray(forward.ecg(jnp.asarray(beat.times), durations))
 
 
 def _within(heart: Heart, places: np.ndarray) -> np.ndarray:
