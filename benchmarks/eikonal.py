@@ -41,7 +41,7 @@ class Case:
     def __init__(self, heart: Heart, tissue: Tissue, sources: np.ndarray) -> None:
         self.heart = heart
         started = time.perf_counter()
-        self.front = Front.of_heart(heart)
+        self.front = Front.of_mesh(heart)
         self.preparation = time.perf_counter() - started
         self.problem: Problem = jax.device_put(pose(heart, *locate_sources(heart, sources)))
         self.speeds = jnp.asarray(tissue.speeds)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import trimesh
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import content_hash
@@ -146,9 +146,14 @@ def _validate(shell: Shell) -> None:
             "expected one for each"
         )
     _refuse(~np.isfinite(points).all(axis=1), "points are not finite", "repair the surface")
-    wild = ~np.isfinite(shell.fibre).all(axis=1) | ~np.any(shell.fibre, axis=1)
-    _refuse(wild, "fibres are no direction (not finite, or zero)", "give each triangle one")
-    outside = ((triangles < 0) | (triangles >= len(points))).any(axis=1)
+    fibre = np.asarray(shell.fibre)
+    largest = np.abs(fibre).max(axis=1)
+    _refuse(
+        ~(np.isfinite(largest) & (largest > 0)),
+        "fibres are no direction (not finite, or zero)",
+        "give each triangle one",
+    )
+    outside = (triangles.min(axis=1) < 0) | (triangles.max(axis=1) >= len(points))
     _refuse(outside, f"triangles name nodes outside 0 to {len(points) - 1:,}", "renumber them")
     flat = ~np.isfinite(_normals(points, triangles)).all(axis=1)
     _refuse(flat, "triangles have no area", "take them out of the surface")
@@ -157,7 +162,7 @@ def _validate(shell: Shell) -> None:
     _refuse(unused, "points belong to no triangle", "take them out of the surface")
 
 
-def _refuse(bad: np.ndarray, what: str, advice: str) -> None:
+def _refuse(bad: Bool[np.ndarray, " rows"], what: str, advice: str) -> None:
     if bad.any():
         raise InputError(
             f"shell: {bad.sum():,} of {len(bad):,} {what} (first: {int(np.argmax(bad)):,}); "

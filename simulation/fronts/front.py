@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
+from twin.meshes.shell import Shell
 from twin.native import kernels
 from twin.simulation.purkinje import Purkinje
 
@@ -63,13 +64,13 @@ class Front:
     axes: tuple[Float[np.ndarray, "elements 3"], ...]
 
     @staticmethod
-    def of_heart(heart: Heart, tree: Purkinje | None = None) -> "Front":
-        """The heart's own, and its tree's; made once and kept while it is among the latest.
+    def of_mesh(mesh: Heart | Shell, tree: Purkinje | None = None) -> "Front":
+        """The mesh's own, and a heart's tree's; made once and kept while it is among the latest.
 
         The tree's nodes and branches come after the heart's.
         """
-        key = heart.content + (tree.content if tree else "")
-        front = _latest.pop(key, None) or _with_tree(heart, tree)
+        key = mesh.content + (tree.content if tree else "")
+        front = _latest.pop(key, None) or _with_tree(mesh, tree)
         _latest[key] = front
         while len(_latest) > KEPT:
             _latest.popitem(last=False)
@@ -119,7 +120,8 @@ class Front:
         """Root mean square over edges, mm."""
         spans = np.asarray(self.metric.spans)
         some = spans[:, :, :: max(1, spans.shape[2] // 10_000)].astype(np.float64)
-        return float(np.sqrt((some**2).sum(axis=0).mean()))
+        squares = (some**2).sum(axis=0)
+        return float(np.sqrt(squares[squares > 0].mean()))
 
     @property
     def nbytes(self) -> int:
@@ -128,19 +130,19 @@ class Front:
         return sum(np.asarray(a).nbytes for a in arrays)
 
 
-def _with_tree(heart: Heart, tree: Purkinje | None) -> Front:
-    fibres = heart.fibres
+def _with_tree(mesh: Heart | Shell, tree: Purkinje | None) -> Front:
+    fibres = mesh.fibres
     axes = (fibres.fibre, fibres.sheet, fibres.normal)
-    if tree is None:
-        return Front.build(heart.points, heart.tetrahedra, axes)
-    extra, branches, _ = tree.within(heart)
-    elements = np.full((len(heart.tetrahedra) + len(branches), 4), -1, np.int32)
-    elements[: len(heart.tetrahedra)] = heart.tetrahedra
-    elements[len(heart.tetrahedra) :, :2] = branches
+    if tree is None or isinstance(mesh, Shell):
+        return Front.build(mesh.points, mesh.elements, axes)
+    extra, branches, _ = tree.within(mesh)
+    elements = np.full((len(mesh.elements) + len(branches), 4), -1, np.int32)
+    elements[: len(mesh.elements)] = mesh.elements
+    elements[len(mesh.elements) :, :2] = branches
     # A branch has one speed, so that any three axes will do.
     along = [np.broadcast_to(axis, (len(branches), 3)) for axis in np.eye(3)]
     return Front.build(
-        np.concatenate([heart.points, extra]).astype(heart.points.dtype),
+        np.concatenate([mesh.points, extra]).astype(mesh.points.dtype),
         elements,
         tuple(np.concatenate(pair) for pair in zip(axes, along, strict=True)),
     )

@@ -22,8 +22,9 @@ class Ways(NamedTuple):
 
     For each way its source, the node it leads to and where that is; then, piece by piece, the
     element, that element's axes, and the plane a x + b y + c z + d = 0 at its end (all 0 where it
-    ends at the node). Pieces of padding have element -1, ways of padding source -1. Where a source
-    is a node, `at_node` is its number, else -1.
+    ends at the node). On a surface targets, axes and planes are as laid out in the plane of the
+    way's first triangle. Pieces of padding have element -1, ways of padding source -1. Where a
+    source is a node, `at_node` is its number, else -1.
     """
 
     source: Int[AnyArray, " ways"]
@@ -37,8 +38,7 @@ class Ways(NamedTuple):
 
 def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray) -> Ways:
     """Ways to every node near a place, and to the corners of its element."""
-    edge = front.edge_length
-    radius = min(max(RADIUS, FEWEST_EDGES * edge), MOST_EDGES * edge)
+    radius = reach(front)
     rings, points = front.rings, front.points.astype(np.float64, copy=False)
     traced = []
     for source, (place, node) in enumerate(zip(places, at_node, strict=True)):
@@ -51,29 +51,45 @@ def trace_ways(front: Front, places: np.ndarray, at_node: np.ndarray) -> Ways:
                 f"source {source} at ({', '.join(f'{x:.2f}' for x in place[0])}) mm lies outside "
                 f"the heart, which spans {_span(points)}; give a place in the wall or a node"
             )
-        traced.append(found)
-    return _joined(front, traced, np.asarray(at_node, np.int32))
+        own = np.asarray(front.metric.order)[found["elements"]]
+        axes = np.stack([direction[own] for direction in front.axes], axis=1)
+        planes = found["planes"].reshape(-1, 4)
+        targets = points[found["nodes"]]
+        traced.append({**found, "planes": planes, "targets": targets, "axes": axes})
+    return join_ways(front, traced, np.asarray(at_node, np.int32))
 
 
-def _joined(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
+def reach(front: Front) -> float:
+    """How far ways go, mm."""
+    edge = front.edge_length
+    return min(max(RADIUS, FEWEST_EDGES * edge), MOST_EDGES * edge)
+
+
+def join_ways(front: Front, traced: list[dict], at_node: np.ndarray) -> Ways:
     """All sources' ways in tables of a few sizes, so that few programs need be compiled."""
     ways = [len(found["nodes"]) for found in traced]
-    counts = np.concatenate([found["counts"] for found in traced])
+    together = {
+        name: np.concatenate([found[name] for found in traced])
+        for name in traced[0]
+        if name != "element"
+    }
     source = _padded(np.repeat(np.arange(len(ways), dtype=np.int32), ways), -1)
-    node = _padded(np.concatenate([found["nodes"] for found in traced]), 0)
-    own = np.concatenate([found["elements"] for found in traced])
     # By their given numbers, as which speeds stand.
-    elements = _table(np.asarray(front.metric.order)[own], counts, len(source), -1)
-    planes = np.concatenate([found["planes"].reshape(-1, 4) for found in traced])
-    axes = np.stack([direction[elements] for direction in front.axes])
+    own = np.asarray(front.metric.order)[together["elements"]]
     kind = front.points.dtype
+
+    def table(values, fill=0):
+        return _table(values, together["counts"], len(source), fill)
+
     return Ways(
         source=source,
-        node=node,
-        targets=front.points[node],
-        elements=elements,
-        axes=np.ascontiguousarray(np.moveaxis(axes, 3, 1), kind),
-        planes=np.stack([_table(p, counts, len(source), 0) for p in planes.T]).astype(kind),
+        node=_padded(together["nodes"], 0),
+        targets=_padded(together["targets"], 0).astype(kind),
+        elements=table(own, -1),
+        axes=np.stack(
+            [[table(x) for x in axis.T] for axis in together["axes"].swapaxes(0, 1)]
+        ).astype(kind),
+        planes=np.stack([table(p) for p in together["planes"].T]).astype(kind),
         at_node=at_node,
     )
 

@@ -85,7 +85,7 @@ class TestExactSolutions:
 
     def test_plane_wave_is_exact(self, heart):
         """Every node on one side is a source: the front stays a plane and times are linear."""
-        front = Front.of_heart(heart)
+        front = Front.of_mesh(heart)
         direction = np.array([0.8, 0.5, 0.33])
         f = heart.fibres
         axes = np.stack([f.fibre[0], f.sheet[0], f.normal[0]])
