@@ -1,4 +1,4 @@
-"""How long a heart's ECG takes with its activation, many scenarios in one call, and its gradient."""
+"""How long a heart's ECG takes with its activation, in batches, and with its gradient."""
 
 import os
 from collections.abc import Iterator
