@@ -50,6 +50,15 @@ def tetrahedron_faces(tetrahedra: Int[np.ndarray, "tets 4"]) -> Int[np.ndarray, 
     return tetrahedra[:, FACES_OF_TETRAHEDRON].reshape(-1, 3)
 
 
+def is_folded(tetrahedra: Int[np.ndarray, "tets 4"]) -> bool:
+    """Whether two tetrahedra, both of positive volume, lie on the same side of a face."""
+    faces = tetrahedron_faces(tetrahedra)
+    lowest = faces.argmin(axis=1)[:, None]
+    turned = np.take_along_axis(faces, (lowest + np.arange(3)) % 3, axis=1)
+    keys = np.sort(row_keys(turned))
+    return bool((keys[1:] == keys[:-1]).any())
+
+
 def boundary_triangles(tetrahedra: Int[np.ndarray, "tets 4"]) -> Int[np.ndarray, "faces 3"]:
     """The faces that belong to one tetrahedron alone, facing outwards."""
     faces = tetrahedron_faces(tetrahedra)

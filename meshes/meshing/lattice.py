@@ -13,7 +13,7 @@ from twin.meshes.meshing.solid import Solid
 from twin.meshes.meshing.space_filling import along_curve
 from twin.meshes.meshing.stuffing import stuff, surface_triangles
 from twin.meshes.progress import Progress, silent
-from twin.meshes.topology import label_components
+from twin.meshes.topology import is_folded, label_components
 from twin.meshes.volume import NO_FACES, NO_LABELS, Volume
 
 LEAST_QUALITY = 0.1
@@ -73,11 +73,11 @@ def _fill_well(solid, plan, progress):
             plan = Plan.refined(solid, plan.grid.spacing, shift=shift)
         mesh = _fill(solid, plan, progress)
         worst = scaled_jacobian(*mesh[:2]).min()
-        if worst >= LEAST_QUALITY:
+        if worst >= LEAST_QUALITY and not is_folded(mesh[1]):
             return mesh
     raise InputError(
-        f"mesh_solid: with a spacing of {plan.grid.spacing:g} mm some tetrahedra stay flat "
-        f"(scaled Jacobian {worst:.3f}, at least {LEAST_QUALITY} is kept to); "
+        f"mesh_solid: with a spacing of {plan.grid.spacing:g} mm some tetrahedra stay flat or "
+        f"folded (scaled Jacobian {worst:.3f}, at least {LEAST_QUALITY} is kept to); "
         "choose another spacing, or smooth the surface where it is thin or sharp"
     )
 

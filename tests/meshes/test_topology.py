@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin.meshes import topology
+from twin.meshes.topology import is_folded
 
 TETRAHEDRON = np.array([[0, 1, 2, 3]])
 TWO_BY_FACE = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
@@ -119,3 +120,9 @@ def _cube_of_tetrahedra(cells):
         nodes = [number[tuple((corners + step).T)] for step in steps]
         tetrahedra.append(np.column_stack(nodes)[:, [0, 1, 3, 2] if turn > 2 else [0, 1, 2, 3]])
     return np.vstack(tetrahedra)
+
+
+def test_a_mesh_is_folded_where_two_tetrahedra_lie_on_one_side_of_a_face():
+    assert not is_folded(np.array([[0, 1, 2, 3], [0, 2, 1, 4]]))
+    assert is_folded(np.array([[0, 1, 2, 3], [0, 1, 2, 4]]))
+    assert is_folded(np.array([[0, 1, 2, 3], [1, 2, 0, 4]]))
