@@ -1,7 +1,7 @@
 """`twin simulate`: from a heart to its activation, potentials and 12-lead ECG."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -54,7 +54,8 @@ def simulate(
         inputs = {name: str(path) for name, path in files.items() if path}
         hashes = {name: file_hash(path) for name, path in files.items() if path and path.is_file()}
         beat = simulate_to(output, simulation, {"files": inputs, "sha256": hashes}, progress)
-    for remark in beat.remarks:
+    said: Any = read.provenance.get("remarks", ())
+    for remark in (*said, *beat.remarks):
         say(f"note: {remark}", err=True)
     if as_json:
         say_json(beat.measures.table())
