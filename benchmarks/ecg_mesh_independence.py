@@ -16,6 +16,7 @@ from twin.meshes.torso import Torso
 from twin.simulation.eikonal import activation
 from twin.simulation.forward import ForwardECG
 from twin.simulation.lead_field import LeadField, twelve_leads
+from twin.simulation.leads import INDEPENDENT, STANDARD
 from twin.simulation.physiology import Physiology
 
 SEED = 1
@@ -59,6 +60,9 @@ def figures(quick: bool) -> Iterator[Figure]:
         )
         name = f"qrs_change_{spacing:g}mm"
         yield report(name, change, "", how) if quick else at_most(name, change, limit, "", how)
+        rows = [STANDARD.index(lead) for lead in INDEPENDENT]
+        change = relative_difference(waves[spacing][rows], finest[rows])
+        yield report(f"{name}_independent", change, "", "the same over I, II and V1 to V6 alone")
     took = time.perf_counter() - started
     yield report("qrs_change_seconds", took, "s", "three meshes, lead fields and beats")
 

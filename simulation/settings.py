@@ -168,13 +168,14 @@ class Source(Section):
 
 
 class Repolarisation(Section):
-    """Action potential durations (APD90): a mean and four differences."""
+    """Action potential durations (APD90): a mean and five differences."""
 
     mean: Positive = setting(DURATIONS.mean, "ms")
     apicobasal: float = setting(DURATIONS.apicobasal, "ms, base minus apex")
     transmural: float = setting(DURATIONS.transmural, "ms, endocardium minus epicardium")
     interventricular: float = setting(DURATIONS.interventricular, "ms, left minus right")
     anteroposterior: float = setting(DURATIONS.anteroposterior, "ms, front minus back")
+    septolateral: float = setting(DURATIONS.septolateral, "ms, septum minus left free wall")
     electrotonic_length: Least = setting(HEALTHY.coupling, "mm, evens out neighbours")
 
     @property

@@ -6,7 +6,15 @@ import pytest
 
 from twin.meshes.errors import InputError
 from twin.simulation.physiology import Physiology
-from twin.simulation.settings import Settings, Source
+from twin.simulation.settings import (
+    HEALTHY,
+    FastLayer,
+    Repolarisation,
+    Settings,
+    Source,
+    Tree,
+)
+from twin.simulation.tissue import FastEndocardium
 
 
 def write(path, text):
@@ -16,6 +24,18 @@ def write(path, text):
 
 def test_defaults_are_those_of_health():
     assert Settings().physiology == Physiology.healthy()
+
+
+def test_every_number_of_health_can_be_set():
+    """But for the places of the fascicles, which are lists of places."""
+    tree = {"network_speed", "reach", "insulated"}
+    numbers = {n for n, v in vars(HEALTHY.purkinje).items() if isinstance(v, float)}
+    assert numbers <= set(Tree.model_fields)
+    assert {f"{name}_{side}" for name in tree for side in ("left", "right")} <= set(
+        Tree.model_fields
+    )
+    assert set(vars(HEALTHY.durations)) <= set(Repolarisation.model_fields)
+    assert set(vars(FastEndocardium())) <= set(FastLayer.model_fields)
 
 
 def test_what_is_written_is_read_back_equal(tmp_path):
