@@ -1,8 +1,11 @@
 """The eikonal kernel in plain JAX: where there is no native one, and to hold that one against.
 
-Nodes that have improved hand their time on to the elements around them, the earliest first, a
-fixed number in each step: one compiled loop, whatever the front does.
+Nodes whose neighbours have improved take the earliest arrival through their rings, those first that
+the front comes to first, and a fixed number in each step: one compiled loop, whatever the front
+does. Everything is done column by column, which XLA turns into vector code.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,42 +25,57 @@ EDGES_OF_PLACE = np.array(
     ]
 )  # fmt: skip
 """For each place of a node in its element: edges to corners a, b, c, and a-b, a-c, b-c."""
-
+EDGE_DIGITS = [int(sum(row << (4 * np.arange(4)))) for row in EDGES_OF_PLACE.T]
+"""The same, one hexadecimal digit a place: arithmetic costs less than looking up."""
 
 ABSENT = 1e6
 """Squared travel time along an edge that does not exist, ms2: too long for obtuse angles."""
+LANES = 8
+"""Rings are padded to a multiple of this (twin/native/eikonal_ring.h)."""
+MOST_GROUPS = 64
+"""Groups of that many slots at one node, of which no more than 255 others are neighbours."""
+WIDENING, NARROWING, FILLED = 1.2, 0.8, 0.8
+"""How the window that is due changes where a step fills too little of its room, or more of it."""
+
+
+class Room(NamedTuple):
+    """How many nodes, and groups of their slots, a step has room for."""
+
+    nodes: int
+    groups: int
 
 
 def solve(rings, metric, speeds, blocked, begin):
     """As `arrivals._solve`: times, and the slot that each came through."""
-    lengths = edge_lengths(metric, speeds, blocked)
-    nodes = begin.shape[0]
+    durations = jnp.sqrt(edge_lengths(metric, speeds, blocked))
+    # An element's edges beside each other in memory, to be fetched together.
+    rows = durations.T.reshape(-1)
+    room = _room(rings)
     begin = jnp.append(begin, jnp.inf)
-    step_size = max(256, int(2 * nodes ** (2 / 3)))
-    budget = step_size * max(1, -(-rings.slots.shape[0] // nodes))
     rounding = 4 * jnp.finfo(begin.dtype).eps
 
     def step(state):
-        times, waiting, window = state
-        keys = jnp.where(waiting, times, jnp.inf)
+        times, keys, window = state
         due = keys <= keys.min() + window
+        chosen, first, owner, slot, real = _choose(rings, due, room)
+        others, edges = _others(rings, slot), _edges(rows, slot)
+        known = tuple(times[other] for other in others)
+        arrivals = jnp.where(real, arrive(known, edges)[0].min(axis=0), jnp.inf)
+        found, before = _least_of_runs(arrivals, owner)[first], times[chosen]
+        better = found < before - rounding * jnp.abs(jnp.where(before < jnp.inf, before, 0))
+        times = times.at[chosen].set(jnp.where(better, found, before)).at[-1].set(jnp.inf)
+        keys = keys.at[chosen].set(jnp.inf)
+        news = jnp.where(better, found, jnp.inf)[owner]
+        for other, time, delay in zip(others, known, _delays(edges), strict=True):
+            keys = keys.at[other].min(jnp.where(real & (time > news + delay), news, jnp.inf))
         count = due.sum()
-        chosen = jnp.nonzero(due[:-1], size=step_size, fill_value=nodes)[0]
-        chosen, elements, valid = _expand(rings, chosen, budget)
-        corners = jnp.where(valid[:, None], rings.corners[elements], nodes)
-        found = _arrivals(times[corners], lengths[elements])[0]
-        fresh = times.at[corners].min(found).at[nodes].set(jnp.inf)
-        improved = fresh < times - rounding * jnp.abs(jnp.where(times < jnp.inf, times, 0))
-        waiting = waiting.at[chosen].set(False) | improved
-        window = jnp.where(count < step_size // 2, window * 1.3, window)
-        window = jnp.where(count > step_size, window * 0.7, window)
-        return jnp.where(improved, fresh, times), waiting, window
+        window = jnp.where(count < FILLED * room.nodes, window * WIDENING, window)
+        window = jnp.where(count > room.nodes, window * NARROWING, window)
+        return times, keys.at[-1].set(jnp.inf), window
 
-    known = (lengths > 0) & (lengths < jnp.inf)
-    window = jnp.sqrt(jnp.where(known, lengths, 0).sum() / jnp.maximum(known.sum(), 1))
-    state = (begin, begin < jnp.inf, window)
-    times, _, _ = lax.while_loop(lambda s: s[1].any(), step, state)
-    return times[:-1], _winners(rings, lengths, times, begin)
+    state = (begin, _first_keys(rings, begin), _typical_edge(durations))
+    times = lax.while_loop(lambda s: (s[1] < jnp.inf).any(), step, state)[0]
+    return times[:-1], _winners(rings, durations, times, begin)
 
 
 def adjoint(rings, metric, speeds, blocked, times, winners, by_times):
@@ -70,57 +88,40 @@ def adjoint(rings, metric, speeds, blocked, times, winners, by_times):
 def edge_lengths(metric, speeds, blocked):
     """Squared travel time along every edge, ms2: e' D^-1 e with D = sum of speed^2 axis axis'.
 
-    A blocked element's edges take for ever (or are NaN, where they run along an axis), which no
-    front crosses.
+    A row for each of the six edges. A blocked element's edges take for ever (or are NaN, where
+    they run along an axis), which no front crosses.
     """
-    speeds, blocked = speeds[metric.order], blocked[metric.order]
-    slowness = jnp.where(blocked[:, None], jnp.inf, jnp.where(blocked[:, None], 1, speeds) ** -2)
+    blocked = blocked[metric.order]
+    slowness = []
+    for axis in range(3):
+        speed = jnp.where(blocked, 1, speeds[:, axis][metric.order])
+        slowness.append(jnp.where(blocked, jnp.inf, speed**-2))
     b, c, d = (metric.spans[:, corner] for corner in range(3))
-    lengths = jnp.zeros((len(speeds), 6), metric.spans.dtype)
-    # Column by column: XLA makes several times slower loops of a stacked or contracted form.
+    lengths = []
     for column, edge in enumerate((b, c, d, c - b, d - b, d - c)):
-        square = sum(edge[axis] ** 2 * slowness[:, axis] for axis in range(3))
+        square = sum(edge[axis] ** 2 * slowness[axis] for axis in range(3))
         if len(metric.absent):
             square = jnp.where(metric.absent[:, column], ABSENT, square)
-        lengths = lengths.at[:, column].set(square)
-    return lengths
+        lengths.append(square)
+    return jnp.stack(lengths)
 
 
-def _adjoint_by_lengths(rings, lengths, times, winners, by_times):
-    nodes = times.shape[0]
-    through = winners >= 0
-    element, place = jnp.where(through, winners, 0) // 4, jnp.where(through, winners, 0) % 4
-    edges = jnp.asarray(EDGES_OF_PLACE)[place]
-    parents = jnp.take_along_axis(rings.corners[element], jnp.asarray(OTHERS)[place], axis=1)
-    known = jnp.append(times, jnp.inf)[parents]
-    length = jnp.take_along_axis(lengths[element], edges, axis=1)
-    _, shares = arrive(known, length)
-    shares = jnp.where(through[:, None], shares, 0)
-    value = _hand_back(by_times, jnp.where(shares > 0, parents, nodes), shares)
-    distance = -jnp.sum(jnp.where(shares > 0, shares * (known - times[:, None]), 0), axis=1)
-    half = jnp.where(through, value / (2 * jnp.where(through, distance, 1)), 0)
-    a, b, c = shares.T
-    by_edges = half[:, None] * jnp.stack([a, b, c, -a * b, -a * c, -b * c], axis=1)
-    by_lengths = jnp.zeros_like(lengths).at[element[:, None], edges].add(by_edges)
-    begun = ~through & (times < jnp.inf)
-    return jnp.where(begun, value, 0), by_lengths
-
-
-def arrive(times, lengths):
+def arrive(times, durations):
     """Earliest arrival at a node from the corners a, b, c of its element's opposite face, and
-    their shares in the point it came through. `lengths` are squared travel times along the
-    node's edges to a, b, c and along a-b, a-c, b-c. See twin/native/eikonal_element.h."""
-    ta, tb, tc = (times[..., i] for i in range(3))
-    la, lb, lc, lab, lac, lbc = (lengths[..., i] for i in range(6))
+    their shares in the point it came through. `durations` are travel times along the node's edges
+    to a, b, c and along a-b, a-c, b-c. See twin/native/eikonal_element.h."""
+    ta, tb, tc = times
+    da, db, dc = durations[:3]
+    la, lb, lc, lab, lac, lbc = (duration**2 for duration in durations)
     gab, gac, gbc = (la + lb - lab) / 2, (la + lc - lac) / 2, (lb + lc - lbc) / 2
     caa, cbb, ccc = lb * lc - gbc**2, la * lc - gac**2, la * lb - gab**2
     cab, cac, cbc = gac * gbc - gab * lc, gab * gbc - gac * lb, gab * gac - gbc * la
     det = la * caa + gab * cab + gac * cac
     b, c = tb - ta, tc - ta
     zero, one = jnp.zeros_like(ta), jnp.ones_like(ta)
-    best = _better((jnp.inf * one, one, zero, zero), ta + jnp.sqrt(la), (one, zero, zero))
-    best = _better(best, tb + jnp.sqrt(lb), (zero, one, zero))
-    best = _better(best, tc + jnp.sqrt(lc), (zero, zero, one))
+    best = _better((jnp.inf * one, one, zero, zero), ta + da, (one, zero, zero))
+    best = _better(best, tb + db, (zero, one, zero))
+    best = _better(best, tc + dc, (zero, zero, one))
     time, s = _through_edge(ta, b, la, gab, lab, ccc)
     best = _better(best, time, (1 - s, s, zero))
     time, s = _through_edge(ta, c, la, gac, lac, cbb)
@@ -132,12 +133,12 @@ def arrive(times, lengths):
     pb, pc = cbb * b + cbc * c, cbc * b + ccc * c
     tau = (mixed + jnp.sqrt(mixed**2 - whole * (b * pb + c * pc - det))) / whole
     wa, wb, wc = ra * tau - (cab * b + cac * c), rb * tau - pb, rc * tau - pc
-    flat = 1e-5 if times.dtype == jnp.float32 else 1e-12
+    flat = 1e-5 if ta.dtype == jnp.float32 else 1e-12
     inside = (wa >= 0) & (wb >= 0) & (wc >= 0) & (det > flat * la * lb * lc)
     total = wa + wb + wc
     face = (ta + tau, wa / total, wb / total, wc / total)
     best = tuple(jnp.where(inside, x, y) for x, y in zip(face, best, strict=True))
-    return best[0], jnp.stack(best[1:], axis=-1)
+    return best[0], best[1:]
 
 
 def _through_edge(t, step, gii, gij, length, area):
@@ -154,39 +155,139 @@ def _better(best, time, shares):
     return tuple(jnp.where(earlier, x, y) for x, y in zip((time, *shares), best, strict=True))
 
 
-def _arrivals(times, lengths):
-    """Arrival at each corner of elements from their other three, and the shares of those."""
-    found = [arrive(times[:, OTHERS[k]], lengths[:, EDGES_OF_PLACE[k]]) for k in range(4)]
-    return tuple(jnp.stack(x, axis=1) for x in zip(*found, strict=True))
-
-
-def _expand(rings, chosen, budget: int):
-    """The elements around the first of the chosen nodes whose rings fit in the budget: those
-    nodes (others replaced by one past the last), `budget` elements, and which of these count."""
+def _room(rings) -> Room:
+    """For half as many nodes again as a front has that is as large as the mesh's own side."""
     nodes = rings.start.shape[0] - 1
+    room = max(256, int(1.5 * nodes ** (2 / 3)))
+    return Room(room, max(MOST_GROUPS, -(-room * rings.slots.shape[0] // (LANES * nodes))))
+
+
+def _typical_edge(durations):
+    known = (durations > 0) & (durations < jnp.inf)
+    return jnp.where(known, durations, 0).sum() / jnp.maximum(known.sum(), 1)
+
+
+def _first_keys(rings, begin):
+    """A node's key is the earliest time at which a neighbour improved: its place in the order."""
+    corners = [rings.corners[:, k] for k in range(4)]
+    earliest = jnp.stack([begin[corner] for corner in corners]).min(axis=0)
+    keys = jnp.full_like(begin, jnp.inf)
+    for corner in corners:
+        keys = keys.at[corner].min(earliest)
+    return keys.at[-1].set(jnp.inf)
+
+
+def _choose(rings, due, room: Room):
+    """The nodes that are due, as many as there is room for, and the groups of their slots.
+
+    Returns the nodes (one past the last where there are fewer), the first group of each, and for
+    every group whose it is, its slots (one lane a row), and whether it counts.
+    """
+    nodes = rings.start.shape[0] - 1
+    places = jnp.arange(1, room.nodes + 1, dtype=jnp.int32)
+    chosen = jnp.searchsorted(_count(due[:-1]), places, method="scan_unrolled").astype(jnp.int32)
     inside = jnp.minimum(chosen, nodes - 1)
-    size = jnp.where(chosen < nodes, rings.start[inside + 1] - rings.start[inside], 0)
-    end = jnp.cumsum(size)
-    fits = end <= budget
-    size = jnp.where(fits, size, 0)
-    owner = jnp.repeat(jnp.arange(len(chosen)), size, total_repeat_length=budget)
-    at = jnp.arange(budget) - (end - size)[owner]
-    valid = jnp.arange(budget) < size.sum()
-    node = inside[owner]
-    slot = rings.slots[jnp.where(valid, rings.start[node] + at, 0)]
-    return jnp.where(fits, chosen, nodes), jnp.where(valid, slot // 4, 0), valid
+    start = rings.start[inside] // LANES
+    count = jnp.where(chosen < nodes, rings.start[inside + 1] // LANES - start, 0)
+    end = jnp.cumsum(count)
+    fits = end <= room.groups
+    group = jnp.arange(room.groups, dtype=jnp.int32)
+    real = group < jnp.where(fits, end, 0).max()
+    first = end - count
+    begun = jnp.zeros(room.groups, jnp.int32).at[first].add(count > 0, mode="drop")
+    owner = jnp.maximum(_count(begun) - 1, 0)
+    index = jnp.where(real, (start - first)[owner] + group, 0)
+    slot = rings.slots[LANES * index + jnp.arange(LANES, dtype=jnp.int32)[:, None]]
+    first = jnp.minimum(first, room.groups - 1)
+    return jnp.where(fits, chosen, nodes), first, owner, slot, real
 
 
-def _winners(rings, lengths, times, begin):
+def _count(marks):
+    """Running sum of zeros and ones. By rows of a matrix: XLA's own takes four times as long."""
+    width = 128
+    rows = -(-marks.shape[0] // width)
+    table = jnp.zeros(rows * width, jnp.float32).at[: marks.shape[0]].set(marks)
+    within = table.reshape(rows, width) @ jnp.triu(jnp.ones((width, width), jnp.float32))
+    within = within.astype(jnp.int32)
+    before = jnp.cumsum(within[:, -1]) - within[:, -1]
+    return (within + before[:, None]).reshape(-1)[: marks.shape[0]]
+
+
+def _least_of_runs(values, owner):
+    """The least value from each place to the end of its owner's run."""
+    reach = 1
+    while reach < MOST_GROUPS:
+        ahead = jnp.append(values[reach:], jnp.full(reach, jnp.inf, values.dtype))
+        same = jnp.append(owner[reach:], jnp.full(reach, -1, owner.dtype)) == owner
+        values = jnp.where(same, jnp.minimum(values, ahead), values)
+        reach *= 2
+    return values
+
+
+def _others(rings, slot):
+    """The other three corners of a slot's element."""
+    element, place = slot >> 2, slot & 3
+    corners = rings.corners.reshape(-1)
+    return tuple(corners[4 * element + other + (other >= place)] for other in range(3))
+
+
+def _edges(rows, slot):
+    """Travel times along a slot's edges, as `arrive` takes them."""
+    element, place = slot >> 2, slot & 3
+    return tuple(rows[6 * element + ((digits >> (4 * place)) & 7)] for digits in EDGE_DIGITS)
+
+
+def _delays(edges):
+    """By how much the corners must at least be later than their node for a front through it to
+    come to them: not earlier, but where an edge at them is obtuse by no more than it is long.
+    A coarser bound than `least_delay` in twin/native/eikonal_element.h, without its roots."""
+    la, lb, lc, lab, lac, lbc = (edge**2 for edge in edges)
+    for edge, length, one, other in (
+        (edges[0], la, lab - lb, lac - lc),
+        (edges[1], lb, lab - la, lbc - lc),
+        (edges[2], lc, lac - la, lbc - lb),
+    ):
+        yield jnp.where(length + jnp.minimum(one, other) < 0, -edge, 0)
+
+
+def _winners(rings, durations, times, begin):
     """For each node the slot that its time came through, the lowest of equals."""
-    found = _arrivals(times[rings.corners], lengths)[0]
-    first = jnp.full_like(times, jnp.inf).at[rings.corners].min(found)
-    codes = jnp.arange(4 * len(lengths), dtype=jnp.int32).reshape(-1, 4)
+    corners = [rings.corners[:, k] for k in range(4)]
+    known = [times[corner] for corner in corners]
+    found = []
+    for others, edges in zip(OTHERS, EDGES_OF_PLACE, strict=True):
+        found.append(arrive([known[o] for o in others], [durations[e] for e in edges])[0])
+    first = jnp.full_like(times, jnp.inf)
+    for corner, time in zip(corners, found, strict=True):
+        first = first.at[corner].min(time)
     last = jnp.iinfo(jnp.int32).max
-    codes = jnp.where((found == first[rings.corners]) & (found < jnp.inf), codes, last)
-    winner = jnp.full(times.shape, last, jnp.int32).at[rings.corners].min(codes)
+    winner = jnp.full(times.shape, last, jnp.int32)
+    for place, (corner, time) in enumerate(zip(corners, found, strict=True)):
+        codes = 4 * jnp.arange(durations.shape[1], dtype=jnp.int32) + place
+        earliest = (time == first[corner]) & (time < jnp.inf)
+        winner = winner.at[corner].min(jnp.where(earliest, codes, last))
     through = (winner < last) & (times < begin)
     return jnp.where(through, winner, -1)[:-1]
+
+
+def _adjoint_by_lengths(rings, lengths, times, winners, by_times):
+    nodes, elements = times.shape[0], lengths.shape[1]
+    through = winners >= 0
+    slot = jnp.where(through, winners, 0)
+    parents, edges = _others(rings, slot), _edges(jnp.sqrt(lengths).T.reshape(-1), slot)
+    known = [jnp.append(times, jnp.inf)[parent] for parent in parents]
+    shares = [jnp.where(through, share, 0) for share in arrive(known, edges)[1]]
+    parents = [jnp.where(s > 0, p, nodes) for s, p in zip(shares, parents, strict=True)]
+    value = _hand_back(by_times, parents, shares)
+    lead = sum(jnp.where(s > 0, s * (times - t), 0) for s, t in zip(shares, known, strict=True))
+    half = jnp.where(through, value / (2 * jnp.where(through, lead, 1)), 0)
+    a, b, c = shares
+    by_lengths = jnp.zeros(6 * elements, lengths.dtype)
+    for digits, share in zip(EDGE_DIGITS, (a, b, c, -a * b, -a * c, -b * c), strict=True):
+        edge = (digits >> (4 * (slot & 3))) & 7
+        by_lengths = by_lengths.at[elements * edge + (slot >> 2)].add(half * share)
+    begun = ~through & (times < jnp.inf)
+    return jnp.where(begun, value, 0), by_lengths.reshape(6, elements)
 
 
 def _hand_back(seeds, parents, shares):
@@ -195,8 +296,10 @@ def _hand_back(seeds, parents, shares):
 
     def step(state):
         value, fresh, _ = state
-        handed = shares * fresh[:-1, None]
-        fresh = jnp.zeros_like(fresh).at[parents].add(handed).at[-1].set(0)
+        handed = jnp.zeros_like(fresh)
+        for parent, share in zip(parents, shares, strict=True):
+            handed = handed.at[parent].add(share * fresh[:-1])
+        fresh = handed.at[-1].set(0)
         value = value + fresh
         done = jnp.abs(fresh).max() <= jnp.finfo(value.dtype).tiny + 1e-18 * jnp.abs(value).max()
         return value, fresh, done

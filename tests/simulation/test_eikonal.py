@@ -184,7 +184,7 @@ class TestGradient:
         """Against a sparse solve of the same dependencies, forwards: <u, A^-1 v> = <A^-T u, v>."""
         speeds = jnp.asarray(uneven(heart))
         mesh = problem.rings, problem.metric, speeds, jnp.zeros(len(speeds), bool)
-        lengths = arrivals_reference.edge_lengths(*mesh[1:])
+        durations = np.sqrt(arrivals_reference.edge_lengths(*mesh[1:]))
         begin = jnp.full(len(heart.points), jnp.inf).at[17].set(0.0)
         times, winners = arrivals._solve(*mesh, begin)
         through = np.flatnonzero(winners >= 0)
@@ -192,11 +192,13 @@ class TestGradient:
         parents = np.take_along_axis(
             np.asarray(problem.rings.corners)[element], arrivals_reference.OTHERS[place], axis=1
         )
-        edges = np.asarray(lengths)[element[:, None], arrivals_reference.EDGES_OF_PLACE[place]]
-        _, shares = arrivals_reference.arrive(times[parents], jnp.asarray(edges))
+        edges = durations[arrivals_reference.EDGES_OF_PLACE[place].T, element]
+        _, shares = arrivals_reference.arrive(times[parents].T, jnp.asarray(edges))
         size = len(times)
         shape = (np.repeat(through, 3), parents.ravel())
-        matrix = eye_array(size) - coo_array((np.ravel(shares), shape), shape=(size, size))
+        matrix = eye_array(size) - coo_array(
+            (np.stack(shares, axis=1).ravel(), shape), shape=(size, size)
+        )
         u, v = np.random.default_rng(2).normal(size=(2, size))
         forwards = u @ splu(matrix.tocsc()).solve(np.where(np.asarray(winners) < 0, v, 0))
         by_begin, _ = arrivals._adjoint(*mesh, times, winners, jnp.asarray(u))

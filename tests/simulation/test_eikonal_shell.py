@@ -15,6 +15,8 @@ from twin.meshes.shell import Shell
 from twin.native import kernels
 from twin.simulation.activation import Reached
 from twin.simulation.eikonal import activation, activation_times, locate_sources, pose
+from twin.simulation.fronts import arrivals, arrivals_reference
+from twin.simulation.fronts.front import Front
 from twin.simulation.purkinje import Purkinje
 from twin.simulation.tissue import FastEndocardium, Tissue
 
@@ -222,6 +224,24 @@ class TestShell:
             activation(shell, tissue, purkinje=Purkinje.grow(coarse_heart))
         with pytest.raises(InputError, match="no layers to line"):
             Tissue.healthy(shell, endocardium=FastEndocardium())
+
+
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
+def test_the_jax_twin_gives_the_same_times(coarse_heart, precision):
+    """On triangles, and on tetrahedra with the branches of a tree."""
+    heart = coarse_heart.astype(precision)
+    for mesh, tree in ((sheet(0.5)[0].astype(precision), None), (heart, Purkinje.grow(heart))):
+        front = Front.of_mesh(mesh, tree)
+        rings, metric = jax.tree.map(jnp.asarray, (front.rings, front.metric))
+        elements, nodes = len(metric.order), len(front.points)
+        factors = np.random.default_rng(0).uniform(0.8, 1.2, (elements, 3))
+        speeds = jnp.asarray(factors * SPEEDS, precision)
+        blocked = jnp.zeros(elements, bool).at[40:60].set(True)
+        begin = jnp.full(nodes, jnp.inf, precision).at[100].set(0.0)
+        native = arrivals._solve(rings, metric, speeds, blocked, begin)[0]
+        twin = jax.jit(arrivals_reference.solve)(rings, metric, speeds, blocked, begin)[0]
+        rounding = 1e-11 if precision == np.float64 else 1e-4
+        np.testing.assert_allclose(twin, native, rtol=rounding)
 
 
 def test_a_sheet_agrees_with_a_thin_slab():
