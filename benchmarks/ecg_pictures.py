@@ -1,5 +1,6 @@
 """Pictures of the population's ECGs for docs/forward_ecg.md: `python -m
-twin.benchmarks.ecg_pictures FOLDER`, from the beats that `ecg_population` has left in the cache."""
+twin.benchmarks.ecg_pictures FOLDER COUNT` draws COUNT women and as many men, from the beats that
+`ecg_population` has left in the cache."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from jaxtyping import Float
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from twin.benchmarks.ecg_population import OF_EACH_SEX
 from twin.benchmarks.healthy_adults import Adult, SampledBeat, adults
 from twin.meshes.anatomy.population import Sex
 from twin.meshes.files import whole_file
@@ -25,7 +25,7 @@ BEFORE, AFTER = 30, 500
 """Samples shown before and after the onset of QRS."""
 
 COLOURS = {Sex.FEMALE: "tab:purple", Sex.MALE: "tab:green"}
-SHOWN = Adult(7, Sex.MALE)
+SHOWN = Adult(1, Sex.MALE)
 
 
 def draw_population(beats: Sequence[SampledBeat], path: Path) -> None:
@@ -70,6 +70,6 @@ def _rhythm(ecg: ECG) -> ECG:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    draw_population([a.beat() for a in adults(0, OF_EACH_SEX)], folder / "population_ecg.png")
+    folder, count = Path(sys.argv[1]), int(sys.argv[2])
+    draw_population([adult.beat() for adult in adults(0, count)], folder / "population_ecg.png")
     draw_blocks(SHOWN, folder / "bundle_branch_blocks.png")
