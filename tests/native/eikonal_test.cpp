@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "eikonal_adjoint.h"
+#include "eikonal_batch.h"
 #include "eikonal_front.h"
 
 namespace {
@@ -154,6 +155,41 @@ void test_same_bits(const Case<Real>& c) {
   unsetenv("TWIN_SIMD");
 }
 
+// Scenarios of other speeds, a lane each, against each alone.
+template <typename Real>
+void test_lanes(const Case<Real>& c, double tolerance) {
+  constexpr int count = twin::kScenarios - 1;  // a lane stays empty
+  std::vector<std::vector<Real>> speeds(count, c.speeds), times(count, point_source(c)), alone;
+  std::vector<std::vector<int32_t>> winners(count, std::vector<int32_t>(c.nodes));
+  std::vector<twin::Metric<Real>> metrics;
+  std::vector<const Real*> begin;
+  std::vector<Real*> to;
+  std::vector<int32_t*> won;
+  const auto start = point_source(c);
+  std::mt19937 random(2);
+  std::uniform_real_distribution<double> factor(0.7, 1.4);
+  for (int i = 0; i < count; ++i) {
+    for (Real& speed : speeds[i]) speed *= Real(factor(random));
+    metrics.push_back(c.metric());
+    metrics.back().speeds = speeds[i].data();
+    begin.push_back(start.data());
+    to.push_back(times[i].data());
+    won.push_back(winners[i].data());
+    alone.push_back(start);
+    std::vector<int32_t> ignored(c.nodes);
+    twin::Crew crew(0, {});
+    twin::Eikonal<Real>(c.rings()).solve(metrics[i], alone[i].data(), ignored.data(), crew);
+  }
+  const twin::Itinerary<Real> itinerary(c.rings(), metrics[0], alone[0].data());
+  twin::EikonalBatch<Real>(c.rings()).solve(itinerary, count, metrics.data(), begin.data(),
+                                            to.data(), won.data());
+  double worst = 0;
+  for (int i = 0; i < count; ++i)
+    for (int64_t v = 0; v < c.nodes; ++v)
+      worst = std::max(worst, std::abs(double(times[i][v]) - alone[i][v]) / (1 + alone[i][v]));
+  expect(worst < tolerance, "scenarios in lanes agree with each alone");
+}
+
 // T = slowness . x is the solution where T is given on three sides.
 template <typename Real>
 void test_plane_wave(const Case<Real>& c) {
@@ -205,6 +241,8 @@ int main() {
   const Case<double> full(box);
   test_same_bits(single);
   test_same_bits(full);
+  test_lanes(single, 2e-5);
+  test_lanes(full, 1e-12);
   test_plane_wave(single);
   test_plane_wave(full);
   test_adjoint(single, 1e-5);

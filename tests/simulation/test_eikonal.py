@@ -227,6 +227,38 @@ class TestTransformations:
         np.testing.assert_array_equal(together, jnp.stack(alone))
         np.testing.assert_array_equal(run(*mesh, fields[::-1], blocked, begin)[::-1], together)
 
+    @pytest.mark.parametrize(("kind", "rounding"), [(np.float32, 2e-5), (np.float64, 1e-12)])
+    def test_eight_and_more_scenarios_run_in_lanes_to_the_same_times(self, heart, kind, rounding):
+        """Their nodes are visited in one order for all, so that they agree but for rounding."""
+        own = heart.astype(kind)
+        sources = np.array([nearest(heart, (1, 1, 1)), nearest(heart, (18, 5, 2))])
+        problem, random = posed(own, sources), np.random.default_rng(4)
+        fields = jnp.stack([jnp.asarray(uneven(heart, seed), kind) for seed in range(11)])
+        blocked = jnp.asarray(random.uniform(size=(11, len(heart.tetrahedra))) < 0.1)
+        times = jnp.asarray([0.0, 3.0], kind)
+        each = [compiled(problem, f, b, times) for f, b in zip(fields, blocked, strict=True)]
+        run = jax.jit(jax.vmap(activation_times, (None, 0, 0, None)))
+        together = run(problem, fields, blocked, times)
+        assert together.dtype == kind
+        np.testing.assert_allclose(together, jnp.stack(each), rtol=rounding, atol=rounding)
+        elsewhere = run(problem, fields[::-1], blocked[::-1], times)[::-1]
+        np.testing.assert_allclose(elsewhere, together, rtol=rounding, atol=rounding)
+
+    def test_gradients_of_scenarios_in_lanes(self, problem, heart):
+        fields = jnp.stack([jnp.asarray(uneven(heart, seed)) for seed in range(9)])
+        gradient = jax.grad(lambda field: solve(problem, field).sum())
+        together = jax.jit(jax.vmap(gradient))(fields)
+        for field, by in zip(fields[::4], together[::4], strict=True):
+            alone = gradient(field)
+            np.testing.assert_allclose(by, alone, atol=1e-9 * jnp.abs(alone).max())
+
+    def test_scenarios_that_begin_elsewhere_do_not_share_lanes(self, problem, heart):
+        field = jnp.asarray(uneven(heart))
+        starts = jnp.array([[0.0, jnp.inf], [jnp.inf, 0.0]] * 4)
+        together = jax.vmap(lambda start: solve(problem, field, start))(starts)
+        np.testing.assert_array_equal(together[::2], together[0][None].repeat(4, axis=0))
+        np.testing.assert_allclose(together[1], solve(problem, field, starts[1]))
+
     def test_vmap_equals_one_at_a_time(self, problem, heart):
         fields = jnp.stack([jnp.asarray(uneven(heart, seed)) for seed in range(5)])
         alone = [solve(problem, field) for field in fields]

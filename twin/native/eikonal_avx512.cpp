@@ -1,5 +1,6 @@
-#include "eikonal_lanes.h"
+#include "eikonal_batch_lanes.h"
 
 namespace twin {
 TWIN_LANES(avx512)
+TWIN_BATCH(avx512)
 }  // namespace twin

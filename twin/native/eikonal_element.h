@@ -44,13 +44,11 @@ TWIN_INLINE Real through_edge(Real t, Real step, Real gii, Real gij, Real length
 }
 
 // Arrival from corners a, b, c at times ta, tb, tc; the d's are travel times along the node's
-// edges to the corners (da, db, dc) and along the face's edges. Infinite times and durations make
-// NaN on the way, and every comparison turns those down.
+// edges to the corners, the l's their squares, and those of the face's edges. Infinite times and
+// lengths make NaN on the way, and every comparison turns those down.
 template <typename Real>
-TWIN_INLINE Arrival<Real> arrive(Real ta, Real tb, Real tc, Real da, Real db, Real dc, Real dab,
-                                 Real dac, Real dbc) {
-  const Real la = da * da, lb = db * db, lc = dc * dc;
-  const Real lab = dab * dab, lac = dac * dac, lbc = dbc * dbc;
+TWIN_INLINE Arrival<Real> arrive(Real ta, Real tb, Real tc, Real da, Real db, Real dc, Real la,
+                                 Real lb, Real lc, Real lab, Real lac, Real lbc) {
   const Real gab = Real(0.5) * (la + lb - lab);
   const Real gac = Real(0.5) * (la + lc - lac);
   const Real gbc = Real(0.5) * (lb + lc - lbc);
@@ -93,6 +91,14 @@ TWIN_INLINE Arrival<Real> arrive(Real ta, Real tb, Real tc, Real da, Real db, Re
   const Real whole = wa + wb + wc;
   offer(inside, {ta + tau, wa / whole, wb / whole, wc / whole});
   return best;
+}
+
+// The same from travel times alone.
+template <typename Real>
+TWIN_INLINE Arrival<Real> arrive(Real ta, Real tb, Real tc, Real da, Real db, Real dc, Real dab,
+                                 Real dac, Real dbc) {
+  return arrive(ta, tb, tc, da, db, dc, da * da, db * db, dc * dc, dab * dab, dac * dac,
+                dbc * dbc);
 }
 
 // By how much a node must at least be later than corner a for a front through a to come to it:
