@@ -33,7 +33,7 @@ ABSENT = 1e6
 LANES = 8
 """Rings are padded to a multiple of this (twin/native/eikonal_ring.h)."""
 MOST_GROUPS = 64
-"""Groups of that many slots at one node, of which no more than 255 others are neighbours."""
+"""Groups of that many slots that a node can have, with 255 neighbours."""
 WIDENING, NARROWING, FILLED = 1.2, 0.8, 0.8
 """How the window that is due changes where a step fills too little of its room, or more of it."""
 
@@ -57,11 +57,12 @@ def solve(rings, metric, speeds, blocked, begin):
     def step(state):
         times, keys, window = state
         due = keys <= keys.min() + window
-        chosen, first, owner, slot, real = _choose(rings, due, room)
+        chosen, owner, slot, real = _choose(rings, due, room)
         others, edges = _others(rings, slot), _edges(rows, slot)
         known = tuple(times[other] for other in others)
         arrivals = jnp.where(real, arrive(known, edges)[0].min(axis=0), jnp.inf)
-        found, before = _least_of_runs(arrivals, owner)[first], times[chosen]
+        found = jnp.full(room.nodes, jnp.inf, times.dtype).at[owner].min(arrivals)
+        before = times[chosen]
         better = found < before - rounding * jnp.abs(jnp.where(before < jnp.inf, before, 0))
         times = times.at[chosen].set(jnp.where(better, found, before)).at[-1].set(jnp.inf)
         keys = keys.at[chosen].set(jnp.inf)
@@ -180,26 +181,26 @@ def _first_keys(rings, begin):
 def _choose(rings, due, room: Room):
     """The nodes that are due, as many as there is room for, and the groups of their slots.
 
-    Returns the nodes (one past the last where there are fewer), the first group of each, and for
-    every group whose it is, its slots (one lane a row), and whether it counts.
+    Returns the nodes (one past the last where there are fewer), for every group whose it is, its
+    slots (one lane a row), and whether it counts.
     """
     nodes = rings.start.shape[0] - 1
-    places = jnp.arange(1, room.nodes + 1, dtype=jnp.int32)
-    chosen = jnp.searchsorted(_count(due[:-1]), places, method="scan_unrolled").astype(jnp.int32)
+    due = due[:-1]
+    rank = jnp.where(due, _count(due) - 1, room.nodes)
+    chosen = jnp.full(room.nodes, nodes, jnp.int32)
+    chosen = chosen.at[rank].set(jnp.arange(nodes, dtype=jnp.int32), mode="drop")
     inside = jnp.minimum(chosen, nodes - 1)
     start = rings.start[inside] // LANES
     count = jnp.where(chosen < nodes, rings.start[inside + 1] // LANES - start, 0)
     end = jnp.cumsum(count)
-    fits = end <= room.groups
+    first, fits = end - count, end <= room.groups
     group = jnp.arange(room.groups, dtype=jnp.int32)
     real = group < jnp.where(fits, end, 0).max()
-    first = end - count
     begun = jnp.zeros(room.groups, jnp.int32).at[first].add(count > 0, mode="drop")
     owner = jnp.maximum(_count(begun) - 1, 0)
     index = jnp.where(real, (start - first)[owner] + group, 0)
     slot = rings.slots[LANES * index + jnp.arange(LANES, dtype=jnp.int32)[:, None]]
-    first = jnp.minimum(first, room.groups - 1)
-    return jnp.where(fits, chosen, nodes), first, owner, slot, real
+    return jnp.where(fits, chosen, nodes), owner, slot, real
 
 
 def _count(marks):
@@ -211,17 +212,6 @@ def _count(marks):
     within = within.astype(jnp.int32)
     before = jnp.cumsum(within[:, -1]) - within[:, -1]
     return (within + before[:, None]).reshape(-1)[: marks.shape[0]]
-
-
-def _least_of_runs(values, owner):
-    """The least value from each place to the end of its owner's run."""
-    reach = 1
-    while reach < MOST_GROUPS:
-        ahead = jnp.append(values[reach:], jnp.full(reach, jnp.inf, values.dtype))
-        same = jnp.append(owner[reach:], jnp.full(reach, -1, owner.dtype)) == owner
-        values = jnp.where(same, jnp.minimum(values, ahead), values)
-        reach *= 2
-    return values
 
 
 def _others(rings, slot):
