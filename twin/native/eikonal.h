@@ -89,13 +89,15 @@ class Eikonal {
 
  private:
   static constexpr Real never = std::numeric_limits<Real>::infinity();
-  static constexpr int64_t kGrain = 16, kBlock = 4096;
-  static constexpr Real kWindow = Real(0.15);  // of a mean edge's travel time
+  static constexpr int64_t kGrain = 32, kBlock = 4096;
+  static constexpr Real kWindow = Real(0.2);  // of a mean edge's travel time
   static constexpr Real kHorizon = 16;        // windows that are kept sorted out from the rest
 
-  // What one thread has found. It goes on with that itself where it can: its own cache holds it.
+  // What one thread is to do and what it has found. It keeps to its own part of the nodes where it
+  // can: its own cache holds that.
   struct alignas(64) Worker {
-    std::vector<int32_t> due, next, near, far;
+    std::vector<int32_t> due, near, far;
+    std::vector<std::vector<int32_t>> next;  // by owner
     std::atomic<int64_t> begun{0};  // chunks of due
     int64_t chunks() const { return (int64_t(due.size()) + kGrain - 1) / kGrain; }
   };
@@ -129,6 +131,9 @@ class Eikonal {
     std::fill(keys_.begin(), keys_.end(), Key());
     std::fill(delays_.begin(), delays_.end(), -never);  // not known yet
     workers_ = std::vector<Worker>(threads);
+    for (Worker& w : workers_) w.next.resize(threads);
+    splits_.assign(threads - 1, 0);
+    for (int i = 1; i < threads; ++i) splits_[i - 1] = int32_t(rings_.nodes * i / threads);
     alone_ = threads == 1;
     width_ = kWindow * typical_edge();
     end_ = horizon_ = -never;
@@ -183,7 +188,7 @@ class Eikonal {
       const int32_t w = late[i];
       const Real before = keys_[w].lower(time, alone_);
       if (!(time < before)) continue;
-      if (time < end_ && !(before < end_)) worker.next.push_back(w);
+      if (time < end_ && !(before < end_)) worker.next[owner(w)].push_back(w);
       else if (time >= end_ && time < horizon_ && !(before < horizon_)) worker.near.push_back(w);
       else if (time >= horizon_ && before == never) worker.far.push_back(w);
     }
@@ -192,10 +197,15 @@ class Eikonal {
   // The nodes of the next round, as due; false when none is left.
   bool gather() {
     bool any = false;
-    for (Worker& w : workers_) {
-      w.due.clear();
-      w.due.swap(w.next);
-      any |= !w.due.empty();
+    for (size_t r = 0; r < workers_.size(); ++r) {
+      std::vector<int32_t>& due = workers_[r].due;
+      due.clear();
+      for (Worker& w : workers_) {
+        if (due.empty()) due.swap(w.next[r]);
+        else due.insert(due.end(), w.next[r].begin(), w.next[r].end());
+        w.next[r].clear();
+      }
+      any |= !due.empty();
     }
     if (any || advance()) return true;
     Real first = never;
@@ -228,12 +238,13 @@ class Eikonal {
     for (Worker& w : workers_) first = std::min(first, keep_keys(w.near, -never, horizon_));
     if (!(first < never)) return false;
     end_ = std::min(std::nextafter(first + width_, never), horizon_);
+    opened_.clear();
     for (Worker& w : workers_) {
       size_t kept = 0;
       for (int32_t v : w.near) {
         const Real key = keys_[v].get();
         if (key < end_) {
-          w.due.push_back(v);
+          opened_.push_back(v);
           keys_[v].clear();  // it may stand in more than one list
         } else {
           w.near[kept++] = v;
@@ -241,7 +252,28 @@ class Eikonal {
       }
       w.near.resize(kept);
     }
+    split();
+    for (int32_t v : opened_) workers_[owner(v)].due.push_back(v);
     return true;
+  }
+
+  // The thread whose part of the nodes v lies in.
+  int owner(int32_t v) const {
+    int rank = 0;
+    for (int32_t split : splits_) rank += v >= split;
+    return rank;
+  }
+
+  // Parts the curve along which nodes are numbered so that each thread has as much that is due.
+  void split() {
+    if (alone_) return;
+    constexpr size_t kSamples = 64;
+    int32_t sample[kSamples];
+    const size_t step = std::max<size_t>(1, opened_.size() / kSamples);
+    size_t count = 0;
+    for (size_t i = 0; i < opened_.size() && count < kSamples; i += step) sample[count++] = opened_[i];
+    std::sort(sample, sample + count);
+    for (size_t i = 0; i < splits_.size(); ++i) splits_[i] = sample[count * (i + 1) / workers_.size()];
   }
 
   const Rings rings_;
@@ -253,7 +285,7 @@ class Eikonal {
   // now_ runs ahead of times_ by the round at hand.
   std::vector<Real> delays_, times_, now_;
   bool alone_ = false;
-  std::vector<int32_t> candidates_;
+  std::vector<int32_t> candidates_, opened_, splits_;
   std::vector<Worker> workers_;
 };
 
