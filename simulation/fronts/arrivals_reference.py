@@ -229,15 +229,15 @@ def _edges(rows, slot):
 
 def _delays(edges):
     """By how much the corners must at least be later than their node for a front through it to
-    come to them: not earlier, but where an edge at them is obtuse by no more than it is long.
-    A coarser bound than `least_delay` in twin/native/eikonal_element.h, without its roots."""
+    come to them; see `least_delay` in twin/native/eikonal_element.h."""
     la, lb, lc, lab, lac, lbc = (edge**2 for edge in edges)
-    for edge, length, one, other in (
-        (edges[0], la, lab - lb, lac - lc),
-        (edges[1], lb, lab - la, lbc - lc),
-        (edges[2], lc, lac - la, lbc - lb),
+    ab, ac, bc = (0.5 / edge for edge in edges[3:])
+    for edge, one, other in (
+        (edges[0], (la + lab - lb) * ab, (la + lac - lc) * ac),
+        (edges[1], (lb + lab - la) * ab, (lb + lbc - lc) * bc),
+        (edges[2], (lc + lac - la) * ac, (lc + lbc - lb) * bc),
     ):
-        yield jnp.where(length + jnp.minimum(one, other) < 0, -edge, 0)
+        yield jnp.where(jnp.maximum(one, other) < 0, -edge, jnp.minimum(one, other))
 
 
 def _winners(rings, durations, times, begin):
