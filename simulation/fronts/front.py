@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from twin.meshes.errors import InputError
+from twin.meshes.errors import InputError, TwinError
 from twin.meshes.heart import Heart
 from twin.meshes.shell import Shell
 from twin.native import kernels
@@ -84,6 +84,11 @@ class Front:
     ) -> "Front":
         """From elements of up to four corners, -1 where there is none, and the three axes along
         which each element's speeds are given. Precision is that of `points`."""
+        if kernels is None:
+            raise TwinError(
+                "the native kernels are not built here, and meshes are made ready for fronts by "
+                "them alone; install the package with a C++ compiler at hand (`pip install .`)"
+            )
         padded = np.full((len(elements), 4), -1, np.int32)
         padded[:, : elements.shape[1]] = elements
         try:

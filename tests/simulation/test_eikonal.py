@@ -17,11 +17,11 @@ from twin.benchmarks.eikonal_accuracy import (
     plane_wave_error,
     rotating_fibres_error,
 )
-from twin.meshes.errors import InputError
+from twin.meshes.errors import InputError, TwinError
 from twin.native import kernels
 from twin.simulation.activation import Reached
 from twin.simulation.eikonal import activation, activation_times, locate_sources, pose
-from twin.simulation.fronts import arrivals, arrivals_reference
+from twin.simulation.fronts import arrivals, arrivals_reference, front
 from twin.simulation.fronts.front import Front
 from twin.simulation.tissue import Tissue
 
@@ -391,6 +391,12 @@ class TestDoor:
         other = box_heart(1.0)
         with pytest.raises(InputError, match="make the tissue from this heart"):
             activation(heart, Tissue.healthy(other), np.array([0]))
+
+    def test_without_the_native_kernels(self, heart, tissue, monkeypatch):
+        monkeypatch.setattr(front, "kernels", None)
+        monkeypatch.setattr(front, "_latest", {})
+        with pytest.raises(TwinError, match="native kernels are not built"):
+            activation(heart, tissue, np.array([0]))
 
     def test_disconnected_part(self):
         heart = box_heart(1.0)
