@@ -282,6 +282,18 @@ class TestTwin:
         for a, b in zip(arrivals._adjoint(*kept), arrivals_reference.adjoint(*kept), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
 
+    @pytest.mark.parametrize("platform", ["cpu", "cuda"])
+    def test_serves_where_the_kernel_does_not(self, problem, heart, platform):
+        """Compiled as far as that goes without a GPU, with its gradient."""
+        blocked = jnp.zeros(len(heart.tetrahedra), bool)
+
+        def total(speeds, problem):
+            return activation_times(problem, speeds, blocked, jnp.zeros(2)).sum()
+
+        traced = jax.jit(jax.grad(total)).trace(jnp.asarray(uneven(heart)), problem)
+        program = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert ("twin_eikonal_solve" in program) == (platform == "cpu")
+
     def test_batched(self, case):
         *mesh, speeds, blocked, begin = case
         scaled = speeds * jnp.array([1.0, 2.0])[:, None, None]
