@@ -51,9 +51,7 @@ def _plane_wave() -> Figure:
     with jax.enable_x64(True):
         heart = box_heart(0.5)
         exact, error = plane_wave_error(heart)
-    how = (
-        f"box of {len(heart.points):,} nodes, jittered, oblique tensor, float64, over the last"
-    )
+    how = f"box of {len(heart.points):,} nodes, jittered, oblique tensor, float64, over the last"
     return at_most("plane_wave_error", error / exact, 1e-12, "", how)
 
 

@@ -27,8 +27,8 @@ from twin.simulation.recording.measures import Measures
 
 NODES = 40_000
 SAMPLES = 700
-VERSION = 1
-"""Of what is kept on disk; a change of method changes it."""
+VERSION, BEATS = 1, 2
+"""Of the anatomies and of the beats kept on disk; a change of method changes it."""
 
 ANATOMY = ("points", "tetrahedra", "triangles", "boundary")
 
@@ -63,7 +63,7 @@ class Adult:
 
     def beat(self, block: Bundle | None = None) -> "SampledBeat":
         """In health, or with a bundle branch cut."""
-        words = (VERSION, NODES, SAMPLES, self, self.physiology, block)
+        words = (VERSION, BEATS, NODES, SAMPLES, self, self.physiology, block)
         key = sha256(repr(words).encode()).hexdigest()
         stored = remembered("healthy_beats", key, lambda: self._simulate(block))
         ecg = ECG(stored["signals"], 1000 / STEP, STANDARD)

@@ -107,14 +107,22 @@ class Purkinje:
         """SHA-256 of the tree: two trees with the same content conduct the same."""
         return content_hash(self.points, self.edges, self.durations, self.junctions)
 
-    def cut(self, bundle: Bundle) -> "Purkinje":
-        """Bundle-branch block: the branch is severed at its origin, and what lies below it still
-        conducts a front that enters it from the heart."""
-        first = (self.edges[:, 0] == 0) & (self.bundle == bundle)
+    def cut(self, bundle: Bundle, reentry: bool = False) -> "Purkinje":
+        """Bundle-branch block: the branch is severed at its origin.
+
+        As in the textbook, its ventricle is then activated by muscle alone: the network below the
+        cut takes no part. With `reentry` it conducts a front that enters it from the heart, which
+        leaves little of a right block.
+        """
+        own = self.bundle == bundle
+        first = (self.edges[:, 0] == 0) & own
         if not first.any():
             raise InputError(f"the tree has no {bundle.name.lower()} bundle branch left to cut")
-        left = {name: getattr(self, name)[~first] for name in ("edges", "bundle", "speeds")}
-        return replace(self, **left)
+        kept = ~first if reentry else ~own
+        left = {name: getattr(self, name)[kept] for name in ("edges", "bundle", "speeds")}
+        silent = np.setdiff1d(self.edges[~kept, 1], left["edges"])
+        tied = ~np.isin(self.junctions[:, 0], silent)
+        return replace(self, junctions=self.junctions[tied], **left)
 
     def within(
         self, heart: Heart

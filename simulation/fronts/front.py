@@ -122,11 +122,14 @@ class Front:
 
     @property
     def edge_length(self) -> float:
-        """Root mean square over edges, mm."""
-        spans = np.asarray(self.metric.spans)
-        some = spans[:, :, :: max(1, spans.shape[2] // 10_000)].astype(np.float64)
-        squares = (some**2).sum(axis=0)
-        return float(np.sqrt(squares[squares > 0].mean()))
+        """Root mean square over the edges from the first corners of whole elements, mm; branches
+        are no measure of the mesh around them."""
+        spans, absent = np.asarray(self.metric.spans), np.asarray(self.metric.absent)[:, :3]
+        there = ~absent.T if len(absent) else np.ones(spans.shape[1:], bool)
+        whole = there.sum(axis=0) == there.sum(axis=0).max()
+        some = np.flatnonzero(whole)[:: max(1, int(whole.sum()) // 10_000)]
+        squares = (spans[:, :, some].astype(np.float64) ** 2).sum(axis=0)
+        return float(np.sqrt(squares[there[:, some]].mean()))
 
     @property
     def nbytes(self) -> int:

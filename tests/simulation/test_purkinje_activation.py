@@ -110,11 +110,25 @@ class TestBundleBranchBlock:
         severed = tree.cut(Bundle.LEFT).cut(Bundle.RIGHT)
         with pytest.raises(InputError, match="both bundle branches are cut"):
             activation(heart, tissue, purkinje=severed)
+
+    def test_with_reentry_the_network_below_a_cut_is_run_through_from_the_heart(
+        self, heart, tissue, tree
+    ):
+        severed = tree.cut(Bundle.LEFT, reentry=True).cut(Bundle.RIGHT, reentry=True)
+        with pytest.raises(InputError, match="both bundle branches are cut"):
+            activation(heart, tissue, purkinje=severed)
         # An escape rhythm still runs on what is left of the tree.
         escape = severed.junctions[:1, 1]
         fast = activation(heart, tissue, escape, purkinje=severed).times
         assert np.isfinite(fast).all()
         assert fast.max() < activation(heart, tissue, escape).times.max()
+
+    @pytest.mark.parametrize("bundle", Bundle)
+    def test_muscle_alone_is_slower_than_reentry(self, heart, tissue, tree, bundle):
+        alone = activation(heart, tissue, purkinje=tree.cut(bundle)).times
+        helped = activation(heart, tissue, purkinje=tree.cut(bundle, reentry=True)).times
+        behind = wall(heart, bundle)
+        assert alone[behind].mean() > helped[behind].mean() + 3
 
     def test_nothing_is_left_to_cut_twice(self, tree):
         with pytest.raises(InputError, match="no left bundle branch left to cut"):
