@@ -1,5 +1,6 @@
 """`twin simulate`: what it says and writes, and one clear error for each fault of the input."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from twin.command_line import main
+from twin.command_line.console import watched
 from twin.meshes.torso import Torso
 from twin.simulation.results import NAMES, RECORD
 
@@ -177,6 +179,7 @@ def command(*words):
 FULL = """
 import resource, sys
 from twin.command_line import main
+from twin.command_line.console import watched
 from twin.meshes.torso import Torso
 from twin.meshes import formats
 read, most = formats.read_heart, int(sys.argv[1])
@@ -233,3 +236,10 @@ def test_an_interrupted_run_says_so(coarse_heart_file, quick, tmp_path):
     assert run.returncode == 130
     assert "Traceback" not in err
     assert list(out.iterdir()) == []
+
+
+def test_an_interruption_that_a_library_lost_is_raised_at_the_next_report():
+    with pytest.raises(KeyboardInterrupt), watched() as report:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        report("on and on", 0.5)

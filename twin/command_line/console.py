@@ -1,6 +1,7 @@
 """What the command line shows while it works, and how it prints what it found."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,29 @@ def say(text: str, **style) -> None:
 
 def say_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1, default=str))
+
+
+class Interruption:
+    """Remembers Ctrl-C: raised within a callback of a library, the exception may be lost there."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def noticed(self) -> Iterator[None]:
+        previous = signal.signal(signal.SIGINT, self._notice)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    def recall(self) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def _notice(self, *_) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -50,10 +74,13 @@ def watched() -> Iterator[Progress]:
     patience.start()
 
     def report(stage: str, fraction: float) -> None:
+        interruption.recall()
         bar.update(task, description=stage, completed=min(fraction, 1.0))
 
+    interruption = Interruption()
     try:
-        yield report
+        with interruption.noticed():
+            yield report
     finally:
         patience.cancel()
         patience.join()
