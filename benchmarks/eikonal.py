@@ -1,11 +1,10 @@
 """The eikonal engine: how fast on a CPU, and how much better than fim-python beside it."""
 
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from twin.benchmarks.boxes import box_heart
 from twin.benchmarks.figure import Figure, at_least, at_most, report
+from twin.benchmarks.timing import seconds
 from twin.meshes.heart import Boundary, Heart
 from twin.simulation.eikonal import Problem, activation_times, locate_sources, pose
 from twin.simulation.fronts.front import Front
@@ -91,19 +91,6 @@ def _sum_of_times(speeds, case, blocked, times):
 
 
 gradient_of_sum = jax.jit(jax.value_and_grad(_sum_of_times))
-
-
-def seconds(*runs: Callable[[], object], repeats: int = 7) -> list[float]:
-    """Median wall time of each, run in turn so that all see the same machine."""
-    for run in runs:
-        jax.block_until_ready(run())
-    taken: list[list[float]] = [[] for _ in runs]
-    for _ in range(repeats):
-        for run, times in zip(runs, taken, strict=True):
-            started = time.perf_counter()
-            jax.block_until_ready(run())
-            times.append(time.perf_counter() - started)
-    return [statistics.median(times) for times in taken]
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from twin.benchmarks.eikonal import Case, machine, seconds
+from twin.benchmarks.eikonal import Case, machine
 from twin.benchmarks.figure import Figure, at_least, at_most
+from twin.benchmarks.timing import seconds
 from twin.simulation.fronts.arrivals_reference import (
     EDGES_OF_PLACE,
     OTHERS,
