@@ -125,6 +125,13 @@ class TestExactSolutions:
         assert np.abs(found - np.minimum(near, far)).max() < 0.35
 
 
+def test_speeds_at_nodes_are_slownesses_averaged_in_elements(heart):
+    speeds = np.full((len(heart.points), 3), 0.5)
+    np.testing.assert_allclose(Tissue.of_nodes(heart, speeds).speeds, 0.5)
+    speeds[heart.tetrahedra[7]] = [[0.25] * 3, [0.5] * 3, [0.5] * 3, [1.0] * 3]
+    np.testing.assert_allclose(Tissue.of_nodes(heart, speeds).speeds[7], 4 / (4 + 2 + 2 + 1))
+
+
 class TestGradient:
     def test_sum_of_arrivals_is_homogeneous(self, problem, heart):
         """Arrivals scale with 1 / speed: sum dJ/dlog(speed) = -J if no source begins later."""

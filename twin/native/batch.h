@@ -55,14 +55,17 @@ struct Batch {
   }
 };
 
+inline Schedule schedule_on(ffi::ThreadPool& pool) {
+  return [&pool](std::function<void()> task) {
+    pool.Schedule([task = std::move(task)] { task(); });
+  };
+}
+
 // run(scenario, solver, crew) for the whole batch: side by side where there are several, else with
 // all threads inside the one. make() gives each thread a solver.
 template <typename Make, typename Run>
 void run_batch(ffi::ThreadPool pool, int64_t scenarios, const Make& make, const Run& run) {
-  const auto schedule = [&pool](std::function<void()> task) {
-    pool.Schedule([task = std::move(task)] { task(); });
-  };
-  Crew crew(crew_size(pool) - 1, schedule);
+  Crew crew(crew_size(pool) - 1, schedule_on(pool));
   using Solver = decltype(make());
   if (scenarios == 1) {
     Solver solver = make();

@@ -1,8 +1,8 @@
 // The exact gradient of arrival times: what a converged solution depends on, solved backwards.
 //
 // Every node's time came through one element: t_v = sum_i w_i t_i + d, with d^2 = sum_i w_i l_vi -
-// sum_{i<j} w_i w_j l_ij in squared travel times l along edges, and the weights w at a minimum, so that their
-// own change counts for nothing. Not every t_i is earlier than t_v: the order in which the adjoint
+// sum_{i<j} w_i w_j l_ij in squared travel times l along edges, and the weights w at a minimum, so
+// that their own change counts for nothing. Not every t_i is earlier than t_v: the order in which the adjoint
 // runs is that of the dependencies, never that of time.
 #pragma once
 #include <cmath>

@@ -9,30 +9,15 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "buffer.h"
-#include "eikonal_metric.h"
-#include "eikonal_ring.h"
+#include "eikonal.h"
+#include "eikonal_scenarios.h"
 #include "instructions.h"
 
 namespace twin {
-
-constexpr int kScenarios = 8;
-constexpr int64_t kSpanRow = 12;  // an element's nine extents, padded
-
-// `spans` holds a row for each element; `slowness` the squares of 1 / speed, for each element and
-// axis a number for each scenario, infinite where it is blocked.
-template <typename Real>
-struct Scenarios {
-  Rings rings;
-  const bool* absent;
-  const Real* spans;
-  const Real* slowness;
-};
-
-// The place of each of an element's corners k and i among twelve ordered pairs.
-constexpr int kEndOf[4][4] = {{-1, 0, 1, 2}, {3, -1, 4, 5}, {6, 7, -1, 8}, {9, 10, 11, -1}};
 
 #define TWIN_DECLARE_BATCH_OF(set, Real)                                                     \
   void find_leads_##set(const Scenarios<Real>&, int64_t, int64_t, Real*);                    \
@@ -226,6 +211,40 @@ class EikonalBatch {
   Buffer<Real> leads_, element_leads_;
   std::vector<int32_t> first_, last_;
   int64_t now_ = 0;
+};
+
+// Any number of scenarios on one mesh. Lanes pay where fronts start at the same nodes; elsewhere the
+// order of one says little of the others.
+template <typename Real>
+struct Together {
+  const Rings& rings;
+  std::vector<Metric<Real>> metrics;
+  std::vector<const Real*> begin;
+  std::vector<Real*> times;
+  std::vector<int32_t*> winners;
+
+  bool share_lanes() const {
+    if (begin.size() < kScenarios) return false;
+    for (const Real* other : begin)
+      for (int64_t v = 0; other != begin[0] && v < rings.nodes; ++v)
+        if (std::isfinite(other[v]) != std::isfinite(begin[0][v])) return false;
+    return true;
+  }
+
+  // In groups of as many as there are lanes, in the order of the first scenario's front.
+  void solve(Crew& crew) const {
+    std::vector<Real> first(begin[0], begin[0] + rings.nodes);
+    Eikonal<Real>(rings).solve(metrics[0], first.data(), winners[0], crew);
+    const Itinerary<Real> itinerary(rings, metrics[0], first.data());
+    const int64_t count = static_cast<int64_t>(begin.size());
+    std::vector<std::unique_ptr<EikonalBatch<Real>>> solvers(crew.size());
+    crew.run((count + kScenarios - 1) / kScenarios, [&](int64_t group, int rank) {
+      if (!solvers[rank]) solvers[rank].reset(new EikonalBatch<Real>(rings));
+      const int64_t from = group * kScenarios, size = std::min<int64_t>(count - from, kScenarios);
+      solvers[rank]->solve(itinerary, int(size), &metrics[from], &begin[from], &times[from],
+                           &winners[from]);
+    });
+  }
 };
 
 }  // namespace twin

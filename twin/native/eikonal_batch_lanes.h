@@ -1,8 +1,8 @@
 // New arrival times of one node for several scenarios of a mesh, a scenario in each SIMD lane.
 // Compiled once for every instruction set; see eikonal_lanes.h.
 #pragma once
-#include "eikonal_batch.h"
 #include "eikonal_lanes.h"
+#include "eikonal_scenarios.h"
 
 namespace twin {
 namespace {

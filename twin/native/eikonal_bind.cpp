@@ -51,43 +51,6 @@ struct Mesh {
   }
 };
 
-// Scenarios whose fronts start at the same nodes, a lane each: all but the order of the nodes, which
-// the first scenario gives, is done for as many at once as there are lanes.
-template <typename Real>
-struct Wide {
-  const twin::Rings& rings;
-  std::vector<twin::Metric<Real>> metrics;
-  std::vector<const Real*> begin;
-  std::vector<Real*> times;
-  std::vector<int32_t*> winners;
-
-  bool fits() const {
-    if (begin.size() < twin::kScenarios) return false;
-    for (const Real* other : begin)
-      for (int64_t v = 0; other != begin[0] && v < rings.nodes; ++v)
-        if (std::isfinite(other[v]) != std::isfinite(begin[0][v])) return false;
-    return true;
-  }
-
-  void solve(ffi::ThreadPool pool) {
-    std::vector<Real> first(begin[0], begin[0] + rings.nodes);
-    run_batch(pool, 1, [&] { return twin::Eikonal<Real>(rings); },
-              [&](int64_t, auto& solver, auto& crew) {
-      solver.solve(metrics[0], first.data(), winners[0], crew);
-    });
-    const twin::Itinerary<Real> itinerary(rings, metrics[0], first.data());
-    const int64_t count = static_cast<int64_t>(begin.size());
-    const int64_t groups = (count + twin::kScenarios - 1) / twin::kScenarios;
-    const auto work = [&](int64_t group, auto& solver, auto&) {
-      const int64_t from = group * twin::kScenarios;
-      const int64_t size = std::min<int64_t>(count - from, twin::kScenarios);
-      solver.solve(itinerary, int(size), &metrics[from], &begin[from], &times[from],
-                   &winners[from]);
-    };
-    run_batch(pool, groups, [&] { return twin::EikonalBatch<Real>(rings); }, work);
-  }
-};
-
 template <ffi::DataType dtype>
 ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Ints neighbour_start,
                  Ints neighbours, Ints corners, ffi::Buffer<dtype> spans,
@@ -101,22 +64,23 @@ ffi::Error Solve(ffi::ThreadPool pool, Ints start, Ints slots, Bytes places, Int
   if (begin.dimensions().back() != nodes)
     return ffi::Error::InvalidArgument("eikonal: the rings are of another mesh than the times");
   const Batch batch(times->dimensions(), 1);
-  Wide<Real> wide{mesh.rings, {}, {}, {}, {}};
+  twin::Together<Real> all{mesh.rings, {}, {}, {}, {}};
   for (int64_t b = 0; b < batch.size; ++b) {
-    wide.metrics.push_back(
+    all.metrics.push_back(
         mesh.metric(batch.own(speeds, 2, 3 * elements, b), batch.own(blocked, 1, elements, b)));
-    wide.begin.push_back(batch.own(begin, 1, nodes, b));
-    wide.times.push_back(times->typed_data() + nodes * b);
-    wide.winners.push_back(winners->typed_data() + nodes * b);
+    all.begin.push_back(batch.own(begin, 1, nodes, b));
+    all.times.push_back(times->typed_data() + nodes * b);
+    all.winners.push_back(winners->typed_data() + nodes * b);
   }
-  if (wide.fits()) {
-    wide.solve(pool);
+  if (all.share_lanes()) {
+    twin::Crew crew(twin::crew_size(pool) - 1, twin::schedule_on(pool));
+    all.solve(crew);
     return ffi::Error::Success();
   }
   run_batch(pool, batch.size, [&] { return twin::Eikonal<Real>(mesh.rings); },
             [&](int64_t b, auto& solver, auto& crew) {
-    std::copy(wide.begin[b], wide.begin[b] + nodes, wide.times[b]);
-    solver.solve(wide.metrics[b], wide.times[b], wide.winners[b], crew);
+    std::copy(all.begin[b], all.begin[b] + nodes, all.times[b]);
+    solver.solve(all.metrics[b], all.times[b], all.winners[b], crew);
   });
   return ffi::Error::Success();
 } catch (const std::invalid_argument& fault) {

@@ -166,7 +166,8 @@ TWIN_INLINE Real bar_of(Real time) {
 }
 
 // For each listed node its earliest arrival from the times of its ring, into `now` where it beats
-// the node's present time by more than rounding, with the slot that it came through in `winners`. At a node's first visit its neighbours' delays behind it go into `delays`. Each
+// the node's present time by more than rounding, with the slot that it came through in `winners`.
+// At a node's first visit its neighbours' delays behind it go into `delays`. Each
 // node's ring is looked at while the edges of the node before it are on their way from memory.
 template <typename Real>
 void pull(const Rings& rings, const Real* durations, const Real* times, const int32_t* nodes,

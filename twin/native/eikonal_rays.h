@@ -38,7 +38,8 @@ class RayTracer {
     return found;
   }
 
-  // Ways from x to all nodes within `radius` that can be reached inside the mesh. x lies in tetrahedron `element`, or at node `node` where that is >= 0.
+  // Ways from x to all nodes within `radius` that can be reached inside the mesh. x lies in
+  // tetrahedron `element`, or at node `node` where that is >= 0.
   Rays trace(const double* x, int32_t element, int32_t node, double radius) const {
     Rays rays;
     std::vector<int32_t> way;

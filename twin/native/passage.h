@@ -10,20 +10,9 @@
 
 #include "instructions.h"
 #include "parallel.h"
+#include "passage_weights.h"
 
 namespace twin {
-
-constexpr int kLeads = 8;
-
-// `weights` holds for each tetrahedron and lead what the lead sees of each corner; bin i covers
-// [i, i + 1) bin widths.
-template <typename Real>
-struct Passage {
-  int64_t nodes, elements, bins;
-  const int32_t* tetrahedra;
-  const Real* weights;
-  Real bin_width;
-};
 
 #define TWIN_DECLARE_PASSAGE_OF(set, Real)                                                       \
   void pass_##set(const Passage<Real>&, const Real*, int64_t, int64_t, Real*);                   \

@@ -4,7 +4,7 @@
 // knots (Hermite and Genocchi). Compiled once for every instruction set; see eikonal_lanes.h.
 #pragma once
 #include "eikonal_element.h"
-#include "passage.h"
+#include "passage_weights.h"
 
 namespace twin {
 namespace {
