@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy import sparse
 
 from twin.meshes.errors import InputError
 from twin.meshes.fields.laplace import LinearElements
@@ -73,8 +74,8 @@ class ElectrotonicCoupling:
     cells that their neighbours pull with a space constant `length`. The mean over the volume stays.
     """
 
-    edges: Int[Array, "edges 2"]
-    strengths: Float[Array, " edges"]
+    neighbours: Int[Array, "most points"]
+    strengths: Float[Array, "most points"]
     volumes: Float[Array, " points"]
 
     @staticmethod
@@ -82,14 +83,12 @@ class ElectrotonicCoupling:
         """For a heart; `length` in mm, 2 to 5 in ventricles."""
         if not 0 <= length <= 50:
             raise InputError(f"electrotonic length: {length} mm, expected 0 to 50, such as 3")
-        stiffness = LinearElements(heart.points, heart.tetrahedra).stiffness().tocoo()
-        upper = stiffness.row < stiffness.col
-        edges = np.stack([stiffness.row[upper], stiffness.col[upper]], axis=1)
-        strengths = -(length**2) * stiffness.data[upper]
+        stiffness = LinearElements(heart.points, heart.tetrahedra).stiffness()
+        neighbours, entries = _by_neighbour(stiffness)
         kind = jax.dtypes.canonicalize_dtype(heart.points.dtype)
         return ElectrotonicCoupling(
-            jnp.asarray(edges),
-            jnp.asarray(strengths, kind),
+            jnp.asarray(neighbours),
+            jnp.asarray(-(length**2) * entries, kind),
             jnp.asarray(_node_volumes(heart), kind),
         )
 
@@ -107,23 +106,42 @@ class ElectrotonicCoupling:
 
     def smooth(self, values: Float[Array, " points"], coupled=True) -> Float[Array, " points"]:
         """Evened-out values; nodes that are not `coupled` keep theirs."""
-        one, other = self.edges.T
-        coupled = jnp.broadcast_to(coupled, values.shape)
-        strengths = jnp.where(coupled[one] & coupled[other], self.strengths, 0.0)
+        coupled = jnp.broadcast_to(coupled, values.shape).astype(self.volumes.dtype)
+        total = self._over_neighbours(coupled)
 
         # Divided by the square root of the volumes on both sides: symmetric and well scaled.
         root = jnp.sqrt(self.volumes)
 
         def apply(scaled):
             u = scaled / root
-            flow = strengths * (u[one] - u[other])
-            out = jnp.zeros_like(u).at[one].add(flow).at[other].add(-flow)
-            return scaled + out / root
+            return scaled + coupled * (total * u - self._over_neighbours(coupled * u)) / root
 
         # Solved for the change: the tolerance is then of the differences, not of the mean.
         given = root * values
         change, _ = jax.scipy.sparse.linalg.cg(apply, given - apply(given), tol=1e-5, maxiter=500)
         return values + change / root
+
+    def _over_neighbours(self, values: Float[Array, " points"]) -> Float[Array, " points"]:
+        """Sum over each node's neighbours of strength x value."""
+        # A gather for each column: on a processor several times as fast as adding up by edges.
+        pairs = zip(self.strengths, self.neighbours, strict=True)
+        return sum((s * values[n] for s, n in pairs), jnp.zeros_like(values))
+
+
+def _by_neighbour(
+    matrix: sparse.csr_matrix,
+) -> tuple[Int[np.ndarray, "most points"], Float[np.ndarray, "most points"]]:
+    """A matrix off its diagonal as one row of neighbours and entries for each first, second, …
+    neighbour; who has fewer is its own neighbour, at nothing."""
+    away = matrix.tocoo()
+    off = away.row != away.col
+    rows, columns, entries = away.row[off], away.col[off], away.data[off]
+    counts = np.bincount(rows, minlength=matrix.shape[0])
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    neighbours = np.tile(np.arange(matrix.shape[0], dtype=np.int32), (counts.max(), 1))
+    strengths = np.zeros(neighbours.shape)
+    neighbours[place, rows], strengths[place, rows] = columns, entries
+    return neighbours, strengths
 
 
 def _towards_septum(heart: Heart) -> Float[np.ndarray, " points"]:
