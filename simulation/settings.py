@@ -253,7 +253,8 @@ class Settings(Section):
         try:
             settings = Settings.model_validate(values)
         except ValidationError as error:
-            raise InputError(f"{path}: {_explain(error)}") from None
+            listed = "`twin simulate --write-settings` lists them"
+            raise InputError(f"{path}: {explain(error, listed)}") from None
         return settings.model_copy(update={"torso": settings.torso.beside(Path(path).absolute())})
 
     def write(self, path: str | Path) -> None:
@@ -278,12 +279,13 @@ class Settings(Section):
         )
 
 
-def _explain(error: ValidationError) -> str:
-    """The first fault by its place, what was found there, and what was expected."""
+def explain(error: ValidationError, listed: str) -> str:
+    """The first fault by its place, what was found there, and what was expected; `listed` says
+    where all settings are."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     said = {
-        "extra_forbidden": "there is no such setting; `twin simulate --write-settings` lists them",
+        "extra_forbidden": f"there is no such setting; {listed}",
         "value_error": str(first.get("ctx", {}).get("error", "")),
     }.get(first["type"], f"{first['msg'][:1].lower()}{first['msg'][1:]}")
     found = "" if first["type"] == "value_error" else f" is {_short(first['input'])};"

@@ -1,0 +1,1 @@
+"""How a cohort comes about: recipes, patients, their cases, and who works on them."""
