@@ -85,9 +85,9 @@ class Recording(Section):
     onset_jitter: Varied = constant(0.0)
     gain: Varied = constant(1.0)
     noise: Varied | None = None
-    low_pass: tuple[Positive, ...] = ()
+    low_pass: list[Positive] = []
     notch: Share = 0.0
-    mains: tuple[Positive, ...] = (50.0, 60.0)
+    mains: list[Positive] = [50.0, 60.0]
 
     @model_validator(mode="after")
     def _window(self) -> "Recording":
