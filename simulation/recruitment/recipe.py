@@ -17,6 +17,9 @@ from twin.simulation.toml import read_toml
 NAMES = ("paper", "hard")
 """Of the recipes that come with the package."""
 
+PLACES = 17
+"""Cases of a heart by the published recipe: eight places, each twice, and health."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 LeadFieldMethod = Literal["boundary_elements", "infinite_medium"]
 
@@ -85,9 +88,9 @@ class Recording(Section):
     onset_jitter: Varied = constant(0.0)
     gain: Varied = constant(1.0)
     noise: Varied | None = None
-    low_pass: list[Positive] = []
+    low_pass: list[Positive] = Field([])
     notch: Share = 0.0
-    mains: list[Positive] = [50.0, 60.0]
+    mains: list[Positive] = Field([50.0, 60.0])
 
     @model_validator(mode="after")
     def _window(self) -> "Recording":
@@ -113,12 +116,27 @@ class Recipe(Section):
     version: Annotated[int, Field(ge=1)]
     purpose: str = ""
     hearts: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    cases_per_heart: Annotated[int, Field(ge=1, le=100_000)] = 50
     patients: Patients = Patients()
     conduction: Conduction = Conduction()
     repolarisation: Repolarisation = Repolarisation()
     infarcts: Infarcts = Infarcts()
     recording: Recording = Recording()
     _text: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _places(self) -> "Recipe":
+        if self.infarcts.where == "places" and self.cases_per_heart != PLACES:
+            raise ValueError(
+                f"cases_per_heart is {self.cases_per_heart}; where the infarcts are the published "
+                f"places it is {PLACES}: sixteen and a healthy heart"
+            )
+        return self
+
+    @property
+    def cases(self) -> int:
+        """How many there are where nobody asks for another number."""
+        return self.hearts * self.cases_per_heart
 
     @staticmethod
     def read(source: str | Path) -> "Recipe":
@@ -157,11 +175,6 @@ class Recipe(Section):
     def content(self) -> str:
         """SHA-256 of what it says, whatever its comments and layout."""
         return sha256(self.model_dump_json().encode()).hexdigest()
-
-    @property
-    def cases_per_patient(self) -> int | None:
-        """How many a patient has by the nature of the recipe; None where it is open."""
-        return 17 if self.infarcts.where == "places" else None
 
 
 def shipped(name: str) -> Path:
