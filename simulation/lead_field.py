@@ -60,8 +60,11 @@ class LeadField:
         return _lead_field(heart, torso, direct, anchors, rest, "infinite medium (approximation)")
 
     @staticmethod
-    def boundary_elements(heart: Heart, torso: Torso) -> "LeadField":
-        """With skin, lungs and blood pools, each of one conductivity: the default."""
+    def boundary_elements(heart: Heart, torso: Torso, keep: bool = True) -> "LeadField":
+        """With skin, lungs and blood pools, each of one conductivity: the default.
+
+        Not to `keep` it on disk is for who stores it himself.
+        """
         from twin.simulation.conductor.surface_charges import surroundings
         from twin.simulation.conductor.surfaces import torso_conductor
 
@@ -70,7 +73,7 @@ class LeadField:
             anchors = anchors_on(placed.skin, electrode_places(placed))
             return anchors, surroundings(conductor, anchors, heart.points)
 
-        return _remembered(heart, torso, "boundary elements", compute)
+        return _remembered(heart, torso, "boundary elements", compute, keep)
 
     @staticmethod
     def finite_elements(heart: Heart, torso: Torso, finest: float = 1.5) -> "LeadField":
@@ -164,7 +167,7 @@ def barycentric(
     return jnp.stack([1 - of_b - of_c, of_b, of_c], axis=1)
 
 
-def _remembered(heart, torso, method, compute):
+def _remembered(heart, torso, method, compute, keep=True):
     """From the disk, where the same heart, torso and method were computed before."""
     torso = torso.place(heart)
 
@@ -172,7 +175,7 @@ def _remembered(heart, torso, method, compute):
         anchors, rest = compute(torso)
         return {"anchors": anchors, "rest": rest.astype(np.float32)}
 
-    stored = remembered("lead_field", _key(heart, torso, method), arrays)
+    stored = remembered("lead_field", _key(heart, torso, method), arrays) if keep else arrays()
     # On a smooth surface half of the space around the electrode conducts.
     direct = 2 / torso.conductivities.torso
     return _lead_field(heart, torso, direct, stored["anchors"], stored["rest"], method)
