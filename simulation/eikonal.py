@@ -88,19 +88,25 @@ def activation_times(
     blocked: Bool[Array, " tets"],
     times: Float[Array, " sources"],
     places: Float[Array, "sources 3"] | None = None,
+    delays: Float[Array, " sources"] | None = None,
+    branch_blocked: Bool[Array, " branches"] | None = None,
 ) -> Float[Array, " points"]:
     """Activation time of each node, ms; differentiable by speeds, times and places.
 
     A pure function of its arguments: one compiled program serves every tissue, and `vmap` over
     any of them runs the scenarios side by side. `places` may move within the elements they were
-    posed in; nothing is checked here.
+    posed in. `delays` take the place of the problem's own, infinite for a source that never
+    fires; no front runs along a tree's `branch_blocked`. Where part of a tree is dead both are
+    needed (`Purkinje.dead_branches`, `delays_without`). Nothing is checked here.
     """
     given = jnp.asarray(problem.places)
     places = given if places is None else jnp.concatenate([places, given[len(places) :]])
-    times = times[problem.after] + problem.delays
+    times = times[problem.after] + (problem.delays if delays is None else delays)
     if len(problem.branch_speeds):
+        if branch_blocked is None:
+            branch_blocked = jnp.zeros(len(problem.branch_speeds), bool)
         speeds = jnp.concatenate([speeds, jnp.asarray(problem.branch_speeds, speeds.dtype)])
-        blocked = jnp.concatenate([blocked, jnp.zeros(len(problem.branch_speeds), bool)])
+        blocked = jnp.concatenate([blocked, branch_blocked])
     nodes = problem.rings.start.shape[0] - 1
     begin = beginnings(problem.ways, nodes, places, times, speeds, blocked)
     times = arrival_times(problem.rings, problem.metric, speeds, blocked, begin)
@@ -108,6 +114,20 @@ def activation_times(
 
 
 _activation_times = jax.jit(activation_times)
+
+
+def delays_without(
+    problem: Problem, purkinje: Purkinje, dead_branches: Bool[np.ndarray, " branches"]
+) -> Float[np.ndarray, " sources"]:
+    """The problem's delays where some branches of its tree are dead: a junction fires when what is
+    left of the tree reaches it, never where nothing left leads to it."""
+    delays = np.array(problem.delays)
+    given = int(np.max(problem.after)) + 1
+    if given < len(delays):
+        left = purkinje.without_branches(dead_branches).arrival_times()
+        reached = np.isfinite(purkinje.arrival_times()[purkinje.junctions[:, 0]])
+        delays[given:] = left[purkinje.junctions[reached, 0]]
+    return delays
 
 
 def pose(

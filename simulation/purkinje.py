@@ -5,7 +5,7 @@ from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import bmat, coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
@@ -21,6 +21,9 @@ class Bundle(IntEnum):
     LEFT = 0
     RIGHT = 1
 
+
+AT_NODE = 0.01
+"""Within this many mm of a node the tree lies at it: the rounding of single precision."""
 
 ENDOCARDIUM = {Bundle.LEFT: Boundary.LV_ENDOCARDIUM, Bundle.RIGHT: Boundary.RV_ENDOCARDIUM}
 
@@ -123,6 +126,27 @@ class Purkinje:
         silent = np.setdiff1d(self.edges[~kept, 1], left["edges"])
         tied = ~np.isin(self.junctions[:, 0], silent)
         return replace(self, junctions=self.junctions[tied], **left)
+
+    def dead_branches(
+        self, heart: Heart, dead: Bool[np.ndarray, "*batch points"]
+    ) -> Bool[np.ndarray, "*batch edges"]:
+        """The branches that begin or end at one of the `dead` nodes of the heart that the tree was
+        grown in; for one set of them or several."""
+        distance, lying_at = cKDTree(heart.points).query(self.points, workers=1)
+        gone = np.asarray(dead, bool)[..., lying_at] & (distance <= AT_NODE)
+        return gone[..., self.edges].any(axis=-1)
+
+    def without_branches(self, dead: Bool[np.ndarray, " edges"]) -> "Purkinje":
+        """What hangs below a dead branch is cut from the bundle of His, but a front may enter it
+        from the heart."""
+        left = {name: getattr(self, name)[~dead] for name in ("edges", "bundle", "speeds")}
+        return replace(self, **left)
+
+    def without(self, heart: Heart, dead: Bool[np.ndarray, " points"]) -> "Purkinje":
+        """The tree where some of the heart's nodes are dead: its own nodes and junctions there are
+        dead with them."""
+        left = self.without_branches(self.dead_branches(heart, dead))
+        return replace(left, junctions=self.junctions[~np.asarray(dead)[self.junctions[:, 1]]])
 
     def within(
         self, heart: Heart

@@ -16,6 +16,9 @@ RADIUS = 2.0
 FEWEST_EDGES, MOST_EDGES = 2.0, 10.0
 """... but this many edge lengths at least, and at most."""
 
+WITHIN = 1e-4
+"""A way that nears a face by less than this share of its element's height runs within it."""
+
 
 class Ways(NamedTuple):
     """Straight ways from sources to nodes, cut into pieces, one element each.
@@ -113,10 +116,10 @@ def travel_times(
         return sum(normals[i] * vectors[:, i, None] for i in range(3))
 
     height, slope = dot(ways.planes, start) + ways.planes[3], dot(ways.planes, course)
-    cut = slope != 0
-    # A way within a plane cuts it anywhere, by rounding: never outside of itself, nor backwards.
-    end = jnp.clip(jnp.where(cut, -height / jnp.where(cut, slope, 1), 1), 0, 1)
-    share = jnp.maximum(jnp.diff(end, axis=1, prepend=0), 0)
+    cut, last = jnp.abs(slope) > WITHIN, ~ways.planes.any(axis=0)
+    # A way within a plane would cut it anywhere, by rounding. It runs in the element behind it.
+    end = jnp.where(cut, -height / jnp.where(cut, slope, 1), jnp.where(last, 1, 0))
+    share = jnp.diff(lax.cummax(jnp.clip(end, 0, 1), axis=1), axis=1, prepend=0)
     crossed = ways.elements >= 0
     barred = crossed & blocked[ways.elements]
     square = jnp.zeros_like(end)
