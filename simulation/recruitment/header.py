@@ -52,9 +52,13 @@ def header_of(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "anatomies": plan.anatomies,
         "shards": len(plan.shards),
-        "versions": {name: version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of everything that may change a bit."""
+    return {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
 
 def write_header(folder: Path, header: Mapping[str, Any]) -> None:

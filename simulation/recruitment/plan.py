@@ -60,6 +60,10 @@ class Plan:
         ]
         return tuple(Shard(number, *piece) for number, piece in enumerate(pieces))
 
+    def place(self, case: int) -> int:
+        """Which case of its heart it is, counted from 0."""
+        return case % self.recipe.cases_per_heart
+
     def anatomy_seed(self, anatomy: int) -> int:
         return _seed(self.seed, ANATOMY, anatomy)
 

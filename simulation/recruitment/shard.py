@@ -9,25 +9,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import h5py
 import numpy as np
-from twin.simulation.recruitment.case import Case, CaseFailure, simulate_cases
 
 from twin.meshes.errors import TwinError
 from twin.meshes.files import file_hash, whole_file
 from twin.meshes.formats.hdf5 import new_file, open_checked
-from twin.simulation.leads import INDEPENDENT
-from twin.simulation.recruitment.columns import write_columns
+from twin.simulation.recruitment.case import Case, CaseFailure, simulate_cases
 from twin.simulation.recruitment.manifest import Entry, append_entry, read_entries
 from twin.simulation.recruitment.patient import Patient
 from twin.simulation.recruitment.plan import Plan, anatomy_file, shard_file
-from twin.simulation.recruitment.records import PACKED
+from twin.simulation.recruitment.shard_rows import LARGEST, MILLIVOLTS, ShardRows
 from twin.simulation.recruitment.stages import clocked, stage
-
-MILLIVOLTS = 0.001
-"""mV of one step of a stored ECG: 1 uV, where recorders resolve 2.5 to 5."""
-
-MISSING = -(2**15)
 
 
 def make_anatomy(folder: Path, plan: Plan, number: int) -> Entry:
@@ -56,8 +48,8 @@ def make_shard(folder: Path, plan: Plan, number: int) -> Entry:
         with stage("reading"):
             patient = _patient(folder, _anatomy(folder, shard.anatomy))
         with stage("cases"):
-            seeds = [plan.case_seed(case) for case in shard.cases]
-            outcomes = simulate_cases(patient, plan.recipe, seeds)
+            orders = [(plan.place(case), plan.case_seed(case)) for case in shard.cases]
+            outcomes = simulate_cases(patient, plan.recipe, orders)
         with stage("writing"):
             numbered = dict(zip(shard.cases, map(_checked, outcomes), strict=True))
             cases = {k: case for k, case in numbered.items() if isinstance(case, Case)}
@@ -66,47 +58,37 @@ def make_shard(folder: Path, plan: Plan, number: int) -> Entry:
             with whole_file(path) as part, new_file(part) as file:
                 file.attrs.update(_identity(plan, shard.anatomy, plan.seed))
                 file.attrs["failures"] = json.dumps(failures)
-                write_cases(file, plan, cases)
+                if cases:
+                    _rows(plan, cases).write(file)
     entry = Entry("shard", number, shard.anatomy, plan.seed, cases=list(cases), failures=failures)
     return _enter(folder, entry, seconds)
 
 
-def write_cases(file: h5py.File, plan: Plan, cases: Mapping[int, Case]) -> None:
-    """One row, and one chunk, a case."""
-    if not cases:
-        return
-    recording = plan.recipe.recording
+def _rows(plan: Plan, cases: Mapping[int, Case]) -> ShardRows:
     some = list(cases.values())
-    # Steps of 1 uV lose less than any filter, and pack three times better than single precision.
-    steps = np.stack([np.rint(case.ecg / MILLIVOLTS) for case in some]).astype(np.int16)
-    packed = {**PACKED, "track_times": False}
-    ecg = file.create_dataset(
-        "ecg", data=steps, chunks=(1, *steps.shape[1:]), fillvalue=MISSING, **packed
+    return ShardRows(
+        list(cases),
+        [plan.case_seed(case) for case in cases],
+        [case.healthy for case in some],
+        np.stack([np.rint(case.ecg / MILLIVOLTS) for case in some]),
+        np.stack([np.rint(case.clean / MILLIVOLTS) for case in some]),
+        np.stack([case.zones for case in some]),
+        [case.draws for case in some],
+        [case.summary for case in some],
+        plan.recipe.recording.rate,
+        plan.recipe.recording.start,
     )
-    ecg.attrs["millivolts"] = MILLIVOLTS
-    ecg.attrs["rate"] = recording.rate
-    ecg.attrs["start"] = recording.start
-    ecg.attrs["leads"] = " ".join(INDEPENDENT)
-    zones = np.stack([case.zones for case in some]).astype(np.int8)
-    file.create_dataset("zones", data=zones, chunks=(1, zones.shape[1]), **packed)
-    for name, values in (
-        ("case", list(cases)),
-        ("seed", list(map(plan.case_seed, cases))),
-        ("healthy", [case.healthy for case in some]),
-    ):
-        file.create_dataset(name, data=np.array(values, np.int64), track_times=False)
-    write_columns(file.create_group("draws"), [case.draws for case in some])
-    write_columns(file.create_group("summary"), [case.summary for case in some])
 
 
 def _checked(case: Case | CaseFailure) -> Case | CaseFailure:
     """No NaN leaves silently, and nothing that the file cannot hold."""
     if isinstance(case, CaseFailure):
         return case
-    if not np.isfinite(case.ecg).all():
-        return CaseFailure(f"{(~np.isfinite(case.ecg)).sum():,} samples are not finite numbers")
-    largest = np.abs(case.ecg).max(initial=0.0)
-    if largest >= -MISSING * MILLIVOLTS:
+    both = np.stack([case.ecg, case.clean])
+    if not np.isfinite(both).all():
+        return CaseFailure(f"{(~np.isfinite(both)).sum():,} samples are not finite numbers")
+    largest = np.abs(both).max(initial=0.0)
+    if largest >= LARGEST:
         return CaseFailure(f"the ECG reaches {largest:.3g} mV, which no body surface does")
     return case
 

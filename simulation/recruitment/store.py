@@ -1,25 +1,33 @@
 """A cohort's folder, read a case at a time: files stay open, and rows are found at once."""
 
+import json
 import os
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import h5py
 import numpy as np
 
 from twin.meshes.errors import InputError
 from twin.meshes.formats.hdf5 import open_checked
+from twin.meshes.heart import Heart
 from twin.simulation.recruitment.columns import Columns, read_columns
 from twin.simulation.recruitment.header import read_header
 from twin.simulation.recruitment.manifest import Entry, Kind, read_entries
 from twin.simulation.recruitment.plan import anatomy_file, shard_file
+from twin.simulation.recruitment.records import heart_of, read_arrays
+
+if TYPE_CHECKING:
+    from twin.simulation.recruitment.patient import Patient
 
 MOST_OPEN = 256
 """Files; a process may commonly have 1,024."""
+
+MOST_ANATOMIES = 4
 
 Read = TypeVar("Read")
 
@@ -47,16 +55,19 @@ class OpenShard:
         self.path = path
         self.stack = ExitStack()
         self.file = self.stack.enter_context(open_checked(path))
-        self.zones, self.ecg = Rows(self.file["zones"]), Rows(self.file["ecg"])
+        self.rows = {name: Rows(self.file[name]) for name in ("zones", "ecg", "clean")}
         said = self.file["ecg"].attrs
         self.millivolts, self.rate = float(said["millivolts"]), float(said["rate"])
+        self.start = float(said["start"])
         self.leads = tuple(said["leads"].split())
 
-    def read_ecg(self, row: int) -> np.ndarray:
-        """mV, single precision."""
-        return self.ecg.read(row) * np.float32(self.millivolts)
+    def signals(self, name: str, row: int) -> np.ndarray:
+        """`ecg` or `clean` in mV, single precision."""
+        return self.rows[name].read(row) * np.float32(self.millivolts)
 
+    @cached_property
     def columns(self) -> dict[str, Columns]:
+        """Of all cases: their own under the empty name, `draws` and `summary`."""
         own = {name: self.file[name][()] for name in ("case", "seed", "healthy")}
         return {"": own} | {k: read_columns(self.file[k]) for k in ("draws", "summary")}
 
@@ -70,6 +81,7 @@ class Store:
         self.header = read_header(folder)
         self.entries = read_entries(folder)
         self._open: OrderedDict[int, OpenShard] = OrderedDict()
+        self._anatomies: OrderedDict[tuple[str, int], Any] = OrderedDict()
         self._owner = os.getpid()
 
     def of_kind(self, kind: Kind) -> list[Entry]:
@@ -100,12 +112,35 @@ class Store:
                 "same command mends it"
             ) from None
 
-    def read_anatomy(self, number: int, wanted: Callable[[h5py.Group], Read]) -> Read:
+    def read_row(self, number: int, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """ECG in mV and zones of one case."""
+        return self.read(
+            number, lambda shard: (shard.signals("ecg", row), shard.rows["zones"].read(row))
+        )
+
+    def heart(self, number: int) -> Heart:
+        return self._kept("heart", number, _heart)
+
+    def patient(self, number: int) -> "Patient":
+        from twin.simulation.recruitment.patient import Patient
+
+        return self._kept("patient", number, Patient.read)
+
+    def _kept(self, kind: str, number: int, wanted: Callable[[h5py.Group], Any]) -> Any:
+        """Neighbouring cases are often of one anatomy."""
+        if (kind, number) not in self._anatomies:
+            self._anatomies[kind, number] = self._read_anatomy(number, wanted)
+            if len(self._anatomies) > MOST_ANATOMIES:
+                self._anatomies.popitem(last=False)
+        self._anatomies.move_to_end((kind, number))
+        return self._anatomies[kind, number]
+
+    def _read_anatomy(self, number: int, wanted: Callable[[h5py.Group], Read]) -> Read:
         path = anatomy_file(self.folder, number)
         try:
             with open_checked(path) as file:
                 return wanted(file["patient"])
-        except (OSError, KeyError, InputError) as error:
+        except (OSError, KeyError, ValueError, InputError) as error:
             raise InputError(
                 f"{path} cannot be read ({error}); making the cohort again with the same command "
                 "mends it"
@@ -122,4 +157,9 @@ class Store:
         return self._open[number]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_open": OrderedDict()}
+        return {**vars(self), "_open": OrderedDict(), "_anatomies": OrderedDict()}
+
+
+def _heart(group: h5py.Group) -> Heart:
+    provenance = json.loads(group.attrs["patient"])["heart"]
+    return heart_of(read_arrays(group["heart"]), provenance)
