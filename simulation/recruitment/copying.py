@@ -97,12 +97,16 @@ def _copy_shard(
 
 def _rows(rows: list[StoredCase], places: np.ndarray) -> ShardRows:
     """The same steps and zones, under new numbers."""
+    rate, start = rows[0].window
     return ShardRows(
-        places.tolist(),
-        [row.seed for row in rows],
-        [row.healthy for row in rows],
-        *(np.stack([row.raw(name) for row in rows]) for name in ("ecg", "clean", "zones")),
-        [row.draws for row in rows],
-        [row.summary for row in rows],
-        *rows[0].window,
+        cases=places.tolist(),
+        seeds=[row.seed for row in rows],
+        healthy=[row.healthy for row in rows],
+        ecg=np.stack([row.raw("ecg") for row in rows]),
+        clean=np.stack([row.raw("clean") for row in rows]),
+        zones=np.stack([row.raw("zones") for row in rows]),
+        draws=[row.draws for row in rows],
+        summary=[row.summary for row in rows],
+        rate=rate,
+        start=start,
     )

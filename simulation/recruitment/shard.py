@@ -67,16 +67,16 @@ def make_shard(folder: Path, plan: Plan, number: int) -> Entry:
 def _rows(plan: Plan, cases: Mapping[int, Case]) -> ShardRows:
     some = list(cases.values())
     return ShardRows(
-        list(cases),
-        [plan.case_seed(case) for case in cases],
-        [case.healthy for case in some],
-        np.stack([np.rint(case.ecg / MILLIVOLTS) for case in some]),
-        np.stack([np.rint(case.clean / MILLIVOLTS) for case in some]),
-        np.stack([case.zones for case in some]),
-        [case.draws for case in some],
-        [case.summary for case in some],
-        plan.recipe.recording.rate,
-        plan.recipe.recording.start,
+        cases=list(cases),
+        seeds=[plan.case_seed(case) for case in cases],
+        healthy=[case.healthy for case in some],
+        ecg=np.stack([np.rint(case.ecg / MILLIVOLTS) for case in some]),
+        clean=np.stack([np.rint(case.clean / MILLIVOLTS) for case in some]),
+        zones=np.stack([case.zones for case in some]),
+        draws=[case.draws for case in some],
+        summary=[case.summary for case in some],
+        rate=plan.recipe.recording.rate,
+        start=plan.recipe.recording.start,
     )
 
 
