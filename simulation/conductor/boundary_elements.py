@@ -153,9 +153,17 @@ def solid_angles(
     Positive where the triangle turns its back (outward normal) on the observer. Zero in the
     triangle's own plane, the principal value.
     """
+    # In steps, so that hearts of much the same size share one compiled program.
+    places, faces = _filled_up(observers, 64), _filled_up(corners, 512)
     # A distant triangle's integrals are small differences: single precision would lose them.
     with jax.enable_x64(True):
-        return np.asarray(solid_angle_shares(jnp.asarray(observers), jnp.asarray(corners)))
+        angles = np.asarray(solid_angle_shares(jnp.asarray(places), jnp.asarray(faces)))
+    return angles[:, : len(corners), : len(observers)]
+
+
+def _filled_up(rows: Float[np.ndarray, "rows ..."], step: int) -> Float[np.ndarray, "more ..."]:
+    """With the first row again until their number is a multiple of `step`."""
+    return np.concatenate([rows, np.repeat(rows[:1], -len(rows) % step, axis=0)])
 
 
 def _chunks(size: int, width: int):

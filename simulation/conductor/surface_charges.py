@@ -12,12 +12,11 @@ be linear on triangles, integrated analytically where x is near (Wilton et al., 
 Propag 32:276, 1984) and by the midpoints of a triangle's edges, exact for quadratics, elsewhere.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from twin.meshes.topology import triangle_edges
@@ -63,12 +62,9 @@ def charge_potentials(
     places, lumps = _edge_lumps(conductor, density)
     observers = np.asarray(observers, np.float32)
     potentials = _far_part(*_single(observers, places, lumps))
-    corners, densities = _single(
-        conductor.points[conductor.triangles], density[conductor.triangles]
-    )
-    for place, face in _near_pairs(observers, corners):
-        potentials = _add_near_part(potentials, place, face, observers, corners, densities)
-    return np.asarray(potentials[: len(observers)]) / (4 * np.pi)
+    (corners,) = _single(conductor.points[conductor.triangles])
+    near = _near_part(observers, corners) @ _single(density[conductor.triangles.ravel()])[0]
+    return (np.asarray(potentials) + near) / (4 * np.pi)
 
 
 def _edge_lumps(conductor, density):
@@ -86,7 +82,7 @@ def _single(*arrays):
 
 @jax.jit
 def _far_part(observers, places, lumps):
-    """Sum of lump / distance; one row more than observers, for what is to be dropped."""
+    """Sum of lump / distance."""
 
     def one_block(block):
         square = sum((block[:, i, None] - places[:, i]) ** 2 for i in range(3))
@@ -95,30 +91,37 @@ def _far_part(observers, places, lumps):
     count = len(observers)
     padded = jnp.pad(observers, ((0, 1024 - count % 1024), (0, 0)))
     blocks = jax.lax.map(one_block, padded.reshape(-1, 1024, 3))
-    return blocks.reshape(-1, lumps.shape[1])[: count + 1]
+    return blocks.reshape(-1, lumps.shape[1])[:count]
+
+
+def _near_part(observers, corners) -> sparse.csr_array:
+    """What the linear density of near triangles makes beyond their lumps: a row for each observer,
+    a column for each corner of each triangle."""
+    place, face = _near_pairs(observers, corners)
+    shares = np.empty((len(place), 3), np.float32)
+    for start in range(0, len(place), BLOCK):
+        # Filled up, so that one compiled program serves all.
+        some = np.resize(np.arange(start, min(start + BLOCK, len(place))), BLOCK)
+        found = np.asarray(_beyond_lumps(observers[place[some]], corners[face[some]]))
+        shares[some] = found
+    columns = 3 * face[:, None] + np.arange(3)
+    shape = (len(observers), 3 * len(corners))
+    entries = shares.ravel(), (np.repeat(place, 3), columns.ravel())
+    return sparse.coo_array(entries, shape=shape).tocsr()
 
 
 def _near_pairs(observers, corners):
-    """Blocks of observers and triangles that are near each other, the last one filled up."""
+    """Observers and triangles that are near each other."""
     longest = np.linalg.norm(np.roll(corners, 1, axis=1) - corners, axis=2).max(axis=1)
     found = cKDTree(observers).query_ball_point(corners.mean(axis=1), NEAR * longest)
     face = np.repeat(np.arange(len(corners)), [len(places) for places in found])
-    place = np.concatenate(found).astype(np.int64)
-    for start in range(0, len(place), BLOCK):
-        missing = max(0, start + BLOCK - len(place))
-        some = slice(start, start + BLOCK)
-        yield (
-            np.pad(place[some], (0, missing), constant_values=len(observers)),
-            np.pad(face[some], (0, missing)),
-        )
+    return np.concatenate(found).astype(np.int64), face
 
 
-@partial(jax.jit, donate_argnums=0)
-def _add_near_part(potentials, place, face, observers, corners, densities):
-    """What the linear density of near triangles makes beyond their lumps."""
-    at = observers[place]
-    hats, area = hat_potentials(at, corners[face])
-    middles = (corners + jnp.roll(corners, -1, axis=1))[face] / 2 - at[:, None]
+@jax.jit
+def _beyond_lumps(at, corners):
+    """Of each pair of a place and a triangle, for each corner's hat function."""
+    hats, area = hat_potentials(at, corners)
+    middles = (corners + jnp.roll(corners, -1, axis=1)) / 2 - at[:, None]
     lumps = area[:, None] / 6 / jnp.maximum(jnp.linalg.norm(middles, axis=2), CLOSEST)
-    shares = hats - lumps - jnp.roll(lumps, 1, axis=1)
-    return potentials.at[place].add(jnp.einsum("nk,nkf->nf", shares, densities[face]))
+    return hats - lumps - jnp.roll(lumps, 1, axis=1)
