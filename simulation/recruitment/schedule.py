@@ -47,6 +47,12 @@ class Schedule:
     def unfinished(self) -> bool:
         return bool(self.ready or self.anatomies or self.running)
 
+    @property
+    def anatomies_left(self) -> list[int]:
+        """Those of which anything is still to be made."""
+        tasks = [*self.anatomies, *self.ready, *self.running]
+        return sorted({task.anatomy for task in tasks} | set(self.waiting))
+
     def take(self, anatomy: int | None = None) -> Task | None:
         """The next task, of this anatomy if there is one; None while all that is left waits."""
         same = next((task for task in self.ready if task.anatomy == anatomy), None)

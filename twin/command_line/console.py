@@ -46,8 +46,11 @@ class Interruption:
 
 
 @contextmanager
-def watched() -> Iterator[Progress]:
-    """A progress bar on standard error that appears once the work has taken two seconds."""
+def watched(speed: bool = True) -> Iterator[Progress]:
+    """A progress bar on standard error that appears once the work has taken two seconds.
+
+    Without `speed` where the stage's own words tell the rate and the time left.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -61,9 +64,9 @@ def watched() -> Iterator[Progress]:
     bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(show_speed=True),
+        TaskProgressColumn(show_speed=speed),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *([TimeRemainingColumn()] if speed else []),
         console=Console(file=sys.stderr),
         transient=True,
     )
