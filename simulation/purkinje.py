@@ -131,10 +131,11 @@ class Purkinje:
         self, heart: Heart, dead: Bool[np.ndarray, "*batch points"]
     ) -> Bool[np.ndarray, "*batch edges"]:
         """The branches that begin or end at one of the `dead` nodes of the heart that the tree was
-        grown in; for one set of them or several."""
+        grown in; for one set of them or several. Bundle branches and fascicles survive: they are
+        insulated, and the blood of the cavity feeds the first layer of cells beneath it."""
         distance, lying_at = cKDTree(heart.points).query(self.points, workers=1)
         gone = np.asarray(dead, bool)[..., lying_at] & (distance <= AT_NODE)
-        return gone[..., self.edges].any(axis=-1)
+        return gone[..., self.edges].any(axis=-1) & (self.speeds != self.rule.speed)
 
     def without_branches(self, dead: Bool[np.ndarray, " edges"]) -> "Purkinje":
         """What hangs below a dead branch is cut from the bundle of His, but a front may enter it
