@@ -192,9 +192,9 @@ def split(
     from twin.simulation.cohort import Cohort
 
     parts = Cohort.open(cohort).split(_numbers(shares), seed)
-    names = ("train", "validation", "test")
+    names = ["train", "validation", "test"]
     if len(parts) != len(names):
-        names = tuple(f"part_{number + 1}" for number in range(len(parts)))
+        names = [f"part_{number + 1}" for number in range(len(parts))]
     for name, part in zip(names, parts, strict=True):
         _write(part, output / name)
 
