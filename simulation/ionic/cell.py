@@ -1,7 +1,7 @@
 """What every cell model offers, and a single cell paced by itself."""
 
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -9,15 +9,32 @@ from jaxtyping import Array, Float
 
 
 class CellModel(Protocol):
-    """A membrane. State is an array whose first row is the membrane potential in mV.
+    """A membrane. State is an array whose first row is the membrane potential in mV, also where
+    a model's own potential runs from 0 to 1; its other rows are as `variables` names them.
 
     A JAX tree whose leaves are its parameters, each a number or one value a cell, so that it can
     be batched over and differentiated by them.
     """
 
+    variables: ClassVar[tuple[str, ...]]
+    """Names of the rows of a state."""
+
+    threshold: ClassVar[float]
+    """A cell is activated when its potential rises through this (mV)."""
+
+    native: ClassVar[str]
+    """Name of the C++ kernel that takes the same steps; empty where there is none."""
+
     @property
     def resting_state(self) -> tuple[float, ...]:
         """The state of a cell that has rested or been paced for long, potential first."""
+
+    @property
+    def native_parameters(self) -> tuple[Float[Array, "..."] | float, ...]:
+        """What the kernel takes, in its order: each a number or one value a cell."""
+
+    def ionic_current(self, state: Float[Array, "variables cells"]) -> Float[Array, " cells"]:
+        """Through the membrane, over its capacitance: mV/ms, outward positive."""
 
     def step(
         self,

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jax.tree_util import register_dataclass
@@ -15,6 +16,11 @@ class MitchellSchaeffer:
     -h / tau_close above it. Times in ms; v runs from 0 to 1 and is shown as -85 to 35 mV.
     """
 
+    variables: ClassVar[tuple[str, ...]] = ("potential", "h")
+    threshold: ClassVar[float] = -40.0
+    native: ClassVar[str] = ""
+    native_parameters: ClassVar[tuple[float, ...]] = ()
+
     tau_in: float = 0.3
     tau_out: float = 5.4
     tau_open: float = 80.0
@@ -27,6 +33,11 @@ class MitchellSchaeffer:
     def resting_state(self) -> tuple[float, ...]:
         return self.resting_potential, 1.0
 
+    def ionic_current(self, state: Float[Array, "variables cells"]) -> Float[Array, " cells"]:
+        potential, h = state
+        v = (potential - self.resting_potential) / self.amplitude
+        return self.amplitude * (v / self.tau_out - h * v**2 * (1 - v) / self.tau_in)
+
     def step(
         self,
         state: Float[Array, "variables cells"],
@@ -35,12 +46,12 @@ class MitchellSchaeffer:
     ) -> Float[Array, "variables cells"]:
         potential, h = state
         v = (potential - self.resting_potential) / self.amplitude
-        current = h * v**2 * (1 - v) / self.tau_in - v / self.tau_out
         # Each branch of the gate is linear in h, so its step is exact.
         opening = 1 - (1 - h) * jnp.exp(-time_step / self.tau_open)
         closing = h * jnp.exp(-time_step / self.tau_close)
         h = jnp.where(v < self.gate, opening, closing)
-        return jnp.stack([potential + time_step * (self.amplitude * current + stimulus), h])
+        potential = potential + time_step * (stimulus - self.ionic_current(state))
+        return jnp.stack([potential, h])
 
     def closing_time(self, duration: float) -> float:
         """tau_close (ms) that gives the action potential `duration` (ms) from full rest.

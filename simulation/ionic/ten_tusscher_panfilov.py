@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jax.numpy import exp, sqrt
@@ -32,6 +33,13 @@ class TenTusscherPanfilov:
     and I_Ks together: 0.5 to 4 makes action potentials of 370 to 180 ms at 1 Hz.
     """
 
+    variables: ClassVar[tuple[str, ...]] = (
+        *("potential", "xr1", "xr2", "xs", "m", "h", "j", "d", "f", "f2", "f_ss", "s", "r"),
+        *("calcium", "release_gate", "calcium_sr", "calcium_ss", "sodium", "potassium"),
+    )
+    threshold: ClassVar[float] = -40.0
+    native: ClassVar[str] = ""
+
     layer: Layer = field(default=Layer.EPICARDIUM, metadata={"static": True})
     g_na: Float[Array, "..."] | float = 14.838
     g_cal: Float[Array, "..."] | float = 3.98e-5
@@ -46,6 +54,16 @@ class TenTusscherPanfilov:
         slow = (0.9953, 0.999998, 2.42e-8)
         concentrations = (0.000126, 0.9073, 3.64, 0.00036, 8.604, 136.89)
         return (-85.23, *gates, *slow, *concentrations)
+
+    @property
+    def native_parameters(self) -> tuple[Float[Array, "..."] | float, ...]:
+        g_to, g_ks = self.layer.value
+        endocardial = float(self.layer is Layer.ENDOCARDIUM)
+        slow, rapid = self.repolarising * g_ks, self.repolarising * self.g_kr
+        return self.g_na, self.g_cal, rapid, slow, g_to, self.g_k1, endocardial
+
+    def ionic_current(self, state: Float[Array, "variables cells"]) -> Float[Array, " cells"]:
+        return sum(self.currents(state[0], state[1:13], state[13:]).values())
 
     def step(
         self,
