@@ -21,6 +21,7 @@ from twin.simulation.recruitment.schedule import MOST_DEATHS, Schedule, Task
 from twin.simulation.recruitment.task import DiskError, enter_failure
 
 TICK_SECONDS = 0.5
+COMMAND = (sys.executable, "-P", "-m", "twin.simulation.recruitment.worker")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -42,9 +43,8 @@ class Worker:
         self.anatomy: int | None = None
         self.ready = False
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        command = [sys.executable, "-P", "-m", "twin.simulation.recruitment.worker"]
         self.process = subprocess.Popen(
-            [*command, str(folder), "" if core is None else str(core), str(os.getpid())],
+            [*COMMAND, str(folder), "" if core is None else str(core), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,

@@ -238,9 +238,7 @@ def _account(made: "Cohort") -> dict[str, Any]:
         "patients": len(store.of_kind("anatomy")),
         "bytes": sum(entry.bytes for entry in entries),
         "failed": {str(case): reason for case, reason in made.failures.items()},
-        "given_up": [
-            f"{e.kind} {e.number}: {e.failed}" for e in store.entries.values() if e.failed
-        ],
+        "given_up": [f"{entry.kind} {entry.number}: {entry.failed}" for entry in given_up],
         "processor_seconds": seconds,
     }
 
