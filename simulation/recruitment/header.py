@@ -94,8 +94,10 @@ def read_plan(folder: Path) -> Plan:
 
 def _same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse to mix two cohorts, or the bits of two versions, in one folder."""
+    if "seed" not in found:
+        raise InputError(f"{folder}: it was put together of others and cannot be continued")
     for what, before, now in (
-        ("seed", found.get("seed", "that of several cohorts"), wanted["seed"]),
+        ("seed", found["seed"], wanted["seed"]),
         ("count", found.get("count"), wanted["count"]),
         ("recipe", *(_recipe(header) for header in (found, wanted))),
         *(
