@@ -5,8 +5,7 @@
 // machine may be linked into code for another.
 #pragma once
 
-// A loop over lanes is only turned into vector code when nothing in it is a call.
-#define TWIN_INLINE inline __attribute__((always_inline))
+#include "inline.h"
 
 namespace twin {
 namespace {
