@@ -27,7 +27,7 @@ LeadFieldMethod = Literal["boundary_elements", "infinite_medium"]
 class Patients(Section):
     """Whose hearts they are: of the healthy population, a woman and a man in turn."""
 
-    nodes: int = Field(60_000, ge=1_000, le=1_000_000)
+    nodes: int = Field(default=60_000, ge=1_000, le=1_000_000)
     lead_field: LeadFieldMethod = "boundary_elements"
     build: Varied = constant(1.0)
     torso_conductivity: Varied = constant(0.2)
@@ -63,6 +63,7 @@ class Infarcts(Section):
     healthy: Share = 0.1
     second: Share = 0.0
     right: Share = 0.0
+    right_mass: Varied = Spread(low=0.05, high=0.3)
     acute: Share = 0.0
     mass: Varied = Spread(low=0.02, high=0.45)
     transmurality: Varied = Spread(low=0.25, high=1.0)
@@ -88,9 +89,9 @@ class Recording(Section):
     onset_jitter: Varied = constant(0.0)
     gain: Varied = constant(1.0)
     noise: Varied | None = None
-    low_pass: list[Positive] = Field([])
+    low_pass: list[Positive] = Field(default=[])
     notch: Share = 0.0
-    mains: list[Positive] = Field([50.0, 60.0])
+    mains: list[Positive] = Field(default=[50.0, 60.0])
 
     @model_validator(mode="after")
     def _window(self) -> "Recording":
