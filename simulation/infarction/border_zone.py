@@ -7,7 +7,6 @@ from jaxtyping import Bool, Float
 from scipy.sparse.csgraph import dijkstra
 
 from twin.meshes.errors import InputError
-from twin.simulation.infarction.random_field import random_field
 from twin.simulation.infarction.wall import Wall
 
 NARROWEST, WIDEST = 1.0, 5.0
@@ -47,19 +46,16 @@ class BorderZone:
         """The nodes within the band's width of scar, by the way through the myocardium."""
         if not scar.any():
             return np.zeros(len(scar), bool)
-        one, other = wall.graph.edges.T
-        rim = scar[one] != scar[other]
-        sources = np.unique(wall.graph.edges[rim][scar[wall.graph.edges[rim]]])
+        rim = wall.graph.around(scar)
+        sources = np.flatnonzero(rim & scar)
         distance = dijkstra(wall.mesh_ways, indices=sources, min_only=True, limit=WIDEST)
         near = np.flatnonzero(np.isfinite(distance) & ~scar)
-        width = self._widths(wall, random)[wall.columns[near]]
-        band = np.zeros(len(scar), bool)
-        band[near[distance[near] <= width]] = True
-        band[wall.graph.edges[rim].ravel()] = True
-        return band & allowed & ~scar
+        width = self._widths(wall, random, bool(allowed.all()))[wall.columns[near]]
+        rim[near[distance[near] <= width]] = True
+        return rim & allowed & ~scar
 
-    def _widths(self, wall: Wall, random: np.random.Generator) -> Float[np.ndarray, " columns"]:
-        # Drawn even where it does not count, so that the draws after it stay the same.
-        field = random_field(wall.places, self.length, random)
-        spread = self.irregularity
+    def _widths(
+        self, wall: Wall, random: np.random.Generator, right: bool
+    ) -> Float[np.ndarray, " columns"]:
+        spread, field = self.irregularity, wall.field(self.length, random, right)
         return np.clip(self.width * np.exp(spread * field - spread**2 / 2), NARROWEST, WIDEST)

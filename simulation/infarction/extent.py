@@ -25,13 +25,18 @@ class Extent:
 
 def touched(wall: Wall, nodes: Bool[np.ndarray, " points"]) -> Bool[np.ndarray, " tets"]:
     """The elements with a corner among the nodes."""
-    a, b, c, d = (nodes[corner] for corner in wall.corners)
+    a, b, c, d = (nodes.take(corner) for corner in wall.corners)
     return a | b | c | d
 
 
-def extent_of(scar: Bool[np.ndarray, " points"], wall: Wall) -> Extent:
+def extent_of(
+    scar: Bool[np.ndarray, " points"],
+    wall: Wall,
+    dead: Bool[np.ndarray, " tets"] | None = None,
+) -> Extent:
+    """`dead` are the elements with a corner in the scar, where they are known."""
     left, volumes = ~wall.right_tetrahedra, wall.volumes
-    dead = touched(wall, scar)
+    dead = touched(wall, scar) if dead is None else dead
     above_scar = (scar[wall.feet] & ~wall.is_right)[wall.columns] & wall.within_left
     footprint = touched(wall, above_scar) | dead if above_scar.any() else np.zeros_like(dead)
     return Extent(

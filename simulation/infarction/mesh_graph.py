@@ -20,6 +20,7 @@ MEASURED, NEAR = 12, 6.0
 class MeshGraph:
     """The edges of a heart's tetrahedra, each once, and the six of each tetrahedron."""
 
+    nodes: int
     edges: Int[np.ndarray, "edges 2"]
     of_tetrahedra: Int[np.ndarray, "tets 6"]
     lengths: Float[np.ndarray, " edges"]
@@ -32,11 +33,7 @@ class MeshGraph:
         lengths = np.linalg.norm(
             heart.points[edges[:, 0]].astype(float) - heart.points[edges[:, 1]], axis=1
         )
-        return MeshGraph(edges, place.reshape(-1, 6).astype(np.int32), lengths)
-
-    @property
-    def nodes(self) -> int:
-        return int(self.edges.max()) + 1
+        return MeshGraph(len(heart.points), edges, place.reshape(-1, 6).astype(np.int32), lengths)
 
     @cached_property
     def tetrahedra_at(self) -> Int[np.ndarray, " edges"]:
@@ -59,6 +56,14 @@ class MeshGraph:
         """The edges both ways with their lengths over `stretch`, mm."""
         return _symmetric(self.edges, self.lengths / self.stretch(points), self.nodes)
 
+    def around(self, some: Bool[np.ndarray, " points"]) -> Bool[np.ndarray, " points"]:
+        """The nodes at edges between some and others: on both sides."""
+        across = some.take(self.lower_nodes) != some.take(self.upper_nodes)
+        rim = np.zeros(self.nodes, bool)
+        rim[self.lower_nodes[across]] = True
+        rim[self.upper_nodes[across]] = True
+        return rim
+
     def cut_off(
         self, dead: Bool[np.ndarray, " points"], dead_tetrahedra: Bool[np.ndarray, " tets"]
     ) -> Bool[np.ndarray, " points"]:
@@ -67,11 +72,19 @@ class MeshGraph:
         alive = around < self.tetrahedra_at
         # The edges stand in the order of their first nodes: a sparse matrix as they are.
         before = np.concatenate([[0], np.cumsum(alive)])
-        rows, others = before[self.first_edges], self.edges[:, 1][alive]
+        rows, others = before[self.first_edges], self.upper_nodes[alive]
         graph = csr_array((np.ones(len(others)), others, rows), shape=(len(dead), len(dead)))
         part = connected_components(graph, directed=False)[1]
         largest = np.bincount(part[~dead]).argmax() if not dead.all() else -1
         return ~dead & (part != largest)
+
+    @cached_property
+    def upper_nodes(self) -> Int[np.ndarray, " edges"]:
+        return np.ascontiguousarray(self.edges[:, 1])
+
+    @cached_property
+    def lower_nodes(self) -> Int[np.ndarray, " edges"]:
+        return np.ascontiguousarray(self.edges[:, 0])
 
     @cached_property
     def first_edges(self) -> Int[np.ndarray, " points+1"]:

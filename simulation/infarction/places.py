@@ -44,7 +44,10 @@ DOMINANCE_SHARES = {Dominance.RIGHT: 0.82, Dominance.BALANCED: 0.09, Dominance.L
 BORDER_SPREAD = 0.02
 """Standard deviation of the borders between territories, of a full turn: 7 degrees."""
 
-OUTSIDE = 4.0
+WAVINESS, WAVE_LENGTH = 0.025, 15.0
+"""How much such a border winds, of a full turn, and over how many mm."""
+
+OUTSIDE = 3.0
 """How much farther it counts to spread beyond a territory than within it."""
 
 OVERFLOW = 1.15
@@ -59,11 +62,13 @@ INFERIOR = {"upper": 1 / 6, "apical": 5 / 24}
 @dataclass(frozen=True, eq=False)
 class Area:
     """The columns in which an infarct may lie, and the factor that a way outside of them counts;
-    infinite where it may not leave them. `words` say which area it is."""
+    infinite where it may not leave them. `words` say which area it is, and `weights` how likely a
+    column of it is to be the centre, for its volume."""
 
     columns: Bool[np.ndarray, " columns"]
     outside: float
     words: str
+    weights: Float[np.ndarray, " columns"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Territory:
         if supplied.any():
             supplied &= along <= np.quantile(along[supplied], self.extent)
         words = f"the {self.artery.name}'s territory ({dominance.name.lower()} dominance)"
-        return Area(supplied, OUTSIDE, words)
+        return Area(supplied, OUTSIDE, words, _central(wall, supplied, along))
 
     def _draw_dominance(self, random: np.random.Generator) -> Dominance:
         """Where the left dominates, the RCA supplies none of the left ventricle."""
@@ -120,7 +125,8 @@ class Segments:
 
     def area(self, wall: Wall, random: np.random.Generator) -> Area:
         own = np.isin(wall.heart.segments[wall.feet], list(self.numbers))
-        return Area(own, np.inf, f"the AHA segments {', '.join(map(str, sorted(self.numbers)))}")
+        words = f"the AHA segments {', '.join(map(str, sorted(self.numbers)))}"
+        return Area(own, np.inf, words, _central(wall, own, np.zeros(len(own))))
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ class Centre:
             )
 
     def area(self, wall: Wall, random: np.random.Generator) -> Area:
-        return Area(~wall.is_right, np.inf, "the left ventricle")
+        return _everywhere(wall)
 
 
 @dataclass(frozen=True)
@@ -146,14 +152,14 @@ class Anywhere:
     """Around a place drawn evenly from the left ventricle."""
 
     def area(self, wall: Wall, random: np.random.Generator) -> Area:
-        return Area(~wall.is_right, np.inf, "the left ventricle")
+        return _everywhere(wall)
 
 
 Place = Territory | Segments | Centre | Anywhere
 
 
 def draw_centre(place: Place, area: Area, wall: Wall, random: np.random.Generator) -> int:
-    """The column where the infarct is deepest: near the middle of a territory or of segments."""
+    """The column where the infarct is deepest."""
     if isinstance(place, Centre):
         return wall.column_at(place.apicobasal, place.rotational)
     own = np.flatnonzero(area.columns)
@@ -161,12 +167,33 @@ def draw_centre(place: Place, area: Area, wall: Wall, random: np.random.Generato
         raise InputError(
             f"{area.words} holds nothing of this heart's left ventricle; ask for another place"
         )
-    weights = wall.column_volumes[own]
-    if not isinstance(place, Anywhere):
-        middle = np.average(wall.places[own], axis=0, weights=weights)
-        squared = ((wall.places[own] - middle) ** 2).sum(axis=1)
-        weights = weights * np.exp(-4 * squared / np.average(squared, weights=weights))
+    weights = wall.column_volumes[own] * area.weights[own]
     return int(own[random.choice(len(own), p=weights / weights.sum())])
+
+
+def _everywhere(wall: Wall) -> Area:
+    left = ~wall.is_right
+    return Area(left, np.inf, "the left ventricle", left.astype(float))
+
+
+def _central(
+    wall: Wall, own: Bool[np.ndarray, " columns"], along: Float[np.ndarray, " columns"]
+) -> Float[np.ndarray, " columns"]:
+    """Greatest around the middle of an area, and towards the end of the artery's course: what it
+    supplies last dies first."""
+    weights = np.zeros(len(own))
+    if own.any():
+        volumes = wall.column_volumes[own] * (1.3 - _ranks(along[own])) ** 2
+        middle = np.average(wall.places[own], axis=0, weights=volumes)
+        squared = ((wall.places[own] - middle) ** 2).sum(axis=1)
+        weights[own] = np.exp(-3 * squared / np.average(squared, weights=volumes))
+    return weights
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 0 to 1 in the order of the values."""
+    _, place = np.unique(values, return_inverse=True)
+    return place / max(1, place.max())
 
 
 def _supply(
@@ -175,7 +202,8 @@ def _supply(
     """The left ventricle's columns that the artery supplies, and how far from the end of its
     course each lies."""
     c = wall.heart.coordinates
-    height, angle = c.apicobasal[wall.feet], c.rotational[wall.feet] % 1
+    height, angle = c.apicobasal[wall.feet], c.rotational[wall.feet]
+    angle = (angle + WAVINESS * wall.field(WAVE_LENGTH, random, right=False)) % 1
     # From the upper borders to the apical ones over a tenth of the height.
     apical = np.clip((APEX_TO_BASE_CUTS[1] + 0.05 - height) / 0.1, 0, 1)
 

@@ -56,7 +56,9 @@ _EIGHT = (
 )
 
 PUBLISHED_PLACES = tuple(
-    PublishedPlace(*place, subendocardial) for place in _EIGHT for subendocardial in (True, False)
+    PublishedPlace(name, kind, segments, threshold, subendocardial)
+    for name, kind, segments, threshold in _EIGHT
+    for subendocardial in (True, False)
 )
 """In the order in which the recipe takes them."""
 

@@ -22,7 +22,7 @@ APART = 30.0
 NEAR_RIGHT = 20.0
 """mm from the right ventricle within which an infarct starts that is to reach it."""
 
-DRAWS, ROUNDS = 20, 6
+DRAWS, ROUNDS, KEEPING = 20, 8, 2
 CLOSE_ENOUGH = 0.003
 """Of what was asked for, at which no further round is needed."""
 
@@ -150,16 +150,19 @@ def _solve(
     """Scar of the mass and transmurality that were asked for.
 
     What scar encloses dies too, and elements belong to it by one corner: so volumes are corrected
-    by what came of them, a secant through the origin, and the best of the rounds is taken.
+    by what came of them, a secant through the origin, and the best of the rounds is taken. What was
+    enclosed once stays dead in late rounds: else it could come and go with every correction.
     """
     wanted = targets.mass * wall.left_volume
     volume, footprint = wanted, wanted / targets.transmurality
     best, least = others, np.inf
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         footprint = min(footprint, left.largest)
-        scar = others | left.scar(left.limit(footprint), volume)
-        scar |= wall.graph.cut_off(scar, touched(wall, scar))
-        found = extent_of(scar, wall)
+        front = others | left.scar(left.limit(footprint), volume)
+        scar, dead = _enclosed(front, wall)
+        if number >= KEEPING:
+            others = others | (scar & ~front)
+        found = extent_of(scar, wall, dead)
         by_mass = found.left / wanted
         by_depth = found.transmurality / targets.transmurality
         error = max(abs(by_mass - 1), abs(by_depth - 1))
@@ -170,6 +173,17 @@ def _solve(
         volume /= by_mass
         footprint *= by_depth / by_mass
     return best
+
+
+def _enclosed(
+    scar: Bool[np.ndarray, " points"], wall: Wall
+) -> tuple[Bool[np.ndarray, " points"], Bool[np.ndarray, " tets"]]:
+    """Scar with what it cuts off, and its elements."""
+    dead = touched(wall, scar)
+    cut_off = wall.graph.cut_off(scar, dead)
+    if not cut_off.any():
+        return scar, dead
+    return scar | cut_off, dead | touched(wall, cut_off)
 
 
 def _coordinates(wall: Wall, column: int) -> dict[str, float]:

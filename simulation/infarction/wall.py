@@ -15,6 +15,7 @@ from twin.meshes.fields.segments import aha_segments
 from twin.meshes.heart import Boundary, Coordinates, Heart
 from twin.meshes.topology import face_neighbours, tetrahedron_faces
 from twin.simulation.infarction.mesh_graph import MeshGraph
+from twin.simulation.infarction.random_field import random_field
 
 APART = 1000.0
 """mm that keep the ventricles' columns apart where columns are looked up."""
@@ -28,11 +29,13 @@ class Wall:
     the column of its own ventricle whose foot has most nearly its apicobasal and rotational
     coordinates. The septum belongs to the left ventricle.
 
-    feet: the node at the foot of each column. columns: the column of each node. is_right: whether
-    a column is of the right ventricle. middles: the middle of each column's nodes, mm. places:
-    where each column is on an ellipsoid of this heart's length and width, mm, the right ventricle
-    on one of its own: coordinates without a seam. right_tetrahedra: those with most corners in the
-    right ventricle.
+    feet: the node at the foot of each column, those of the left ventricle first.
+    columns: the column of each node.
+    is_right: whether a column is of the right ventricle.
+    middles: the middle of each column's nodes, mm.
+    places: where each column is on an ellipsoid of this heart's length and width, mm, the right
+        ventricle on one of its own: coordinates without a seam.
+    right_tetrahedra: those with most corners in the right ventricle.
     """
 
     heart: Heart
@@ -69,7 +72,7 @@ class Wall:
     @cached_property
     def corners(self) -> Int[np.ndarray, "4 tets"]:
         """Of the tetrahedra, laid out to be looked up corner by corner."""
-        return np.ascontiguousarray(self.heart.tetrahedra.T)
+        return np.ascontiguousarray(self.heart.tetrahedra.T, np.intp)
 
     @cached_property
     def left_tetrahedra(self) -> Int[np.ndarray, " left"]:
@@ -96,6 +99,16 @@ class Wall:
         depth = np.clip(self.heart.coordinates.transmural, 0, 1)
         depth[self.feet] = 0
         return depth
+
+    def field(
+        self, length: float, random: np.random.Generator, right: bool
+    ) -> Float[np.ndarray, " columns"]:
+        """A random field correlated over `length` mm; 0 in the right ventricle where it is not
+        needed there, which changes nothing in the left one."""
+        count = len(self.feet) if right else int((~self.is_right).sum())
+        values = np.zeros(len(self.feet))
+        values[:count] = random_field(self.places[:count], length, random)
+        return values
 
     @cached_property
     def within_left(self) -> Bool[np.ndarray, " points"]:

@@ -15,7 +15,6 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import dijkstra
 
 from twin.simulation.infarction.places import Area
-from twin.simulation.infarction.random_field import random_field
 from twin.simulation.infarction.wall import Wall
 
 SHALLOWEST = 0.05
@@ -88,10 +87,10 @@ class Shape:
         roughness: Roughness,
         random: np.random.Generator,
     ) -> "Shape":
-        rough = roughness
-        edge = random_field(wall.places, rough.edge_length, random)
-        relief = random_field(wall.places, rough.depth_length, random)
-        patches = random_field(wall.places, rough.island_length, random)
+        rough, right = roughness, bool(np.isfinite(spread[wall.is_right]).any())
+        edge = wall.field(rough.edge_length, random, right)
+        relief = wall.field(rough.depth_length, random, right)
+        patches = wall.field(rough.island_length, random, right)
         limit = np.quantile(patches, 1 - rough.islands)
         # Around an island the scar is thinner, so that it opens like a funnel or a channel.
         funnel = np.clip((limit - patches) / 0.7, 0, 1)
@@ -127,7 +126,7 @@ class Solver:
         self.rank = np.where(nodes, rank[wall.columns], len(order)).astype(np.int32)
         self.corners = wall.corners[:, tetrahedra]
         self.volumes = wall.volumes[tetrahedra]
-        first = np.minimum.reduce([self.rank[corner] for corner in self.corners])
+        first = np.minimum.reduce([self.rank.take(corner) for corner in self.corners])
         covered = np.bincount(first, self.volumes, len(order) + 1)
         self.covered = np.cumsum(covered[:-1])
         self.finite = int(np.isfinite(self.spreads).sum())
@@ -158,12 +157,12 @@ class Solver:
         # From 0 to BINS - 1 in the order of the factor; outside of the footprint BINS.
         level = np.where(inside, (BINS - 1) * (factor / (1 + np.minimum(factor, 1e9))), BINS)
         level = np.ceil(level).astype(np.int32)
-        least = np.minimum.reduce([level[corner] for corner in self.corners])
+        least = np.minimum.reduce([level.take(corner) for corner in self.corners])
         filled = np.cumsum(np.bincount(least, self.volumes, BINS + 1)[:BINS])
         return level <= int(np.abs(filled - min(volume, filled[-1])).argmin())
 
     def thinnest(self, limit: float) -> float:
         """Volume of the scar if it takes no more than the elements at the footprint's feet."""
         inside = (self.rank < np.searchsorted(self.spreads, limit)) & (self.wall.depth == 0)
-        touched = np.logical_or.reduce([inside[corner] for corner in self.corners])
+        touched = np.logical_or.reduce([inside.take(corner) for corner in self.corners])
         return float(self.volumes[touched].sum())
