@@ -38,7 +38,7 @@ class TenTusscherPanfilov:
         *("calcium", "release_gate", "calcium_sr", "calcium_ss", "sodium", "potassium"),
     )
     threshold: ClassVar[float] = -40.0
-    native: ClassVar[str] = ""
+    native: ClassVar[str] = "ten_tusscher_panfilov"
 
     layer: Layer = field(default=Layer.EPICARDIUM, metadata={"static": True})
     g_na: Float[Array, "..."] | float = 14.838
@@ -63,7 +63,7 @@ class TenTusscherPanfilov:
         return self.g_na, self.g_cal, rapid, slow, g_to, self.g_k1, endocardial
 
     def ionic_current(self, state: Float[Array, "variables cells"]) -> Float[Array, " cells"]:
-        return sum(self.currents(state[0], state[1:13], state[13:]).values())
+        return sum(self.currents(state[0], state[1:13], state[13:]).values(), start=jnp.zeros(()))
 
     def step(
         self,
