@@ -117,8 +117,23 @@ def write_heart(heart: Heart, path: str | Path) -> None:
 
     A path without an ending becomes a folder of CARP files.
     """
+    write_grid(grid_of(heart), path)
+
+
+def read_grid(path: str | Path) -> Grid:
+    """What a file of meshes and fields holds, before anyone has judged it."""
     path = Path(path)
-    find_function(find_writer(path).write)(grid_of(heart), path)
+    form = find_format(path)
+    with _named(path):
+        if form.make:
+            raise InputError(f"{form.name} files hold no mesh")
+        return _grid(form, path)
+
+
+def write_grid(grid: Grid, path: str | Path) -> None:
+    """As `write_heart`, of a heart's grid with more fields."""
+    path = Path(path)
+    find_function(find_writer(path).write)(grid, path)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from jaxtyping import Float
 
 from twin.meshes.cine.segmentation import Stack, reconstruct
 from twin.meshes.cine.tetrahedra import mesh_wall, only_hearts
@@ -21,6 +22,7 @@ LARGEST_IMAGE = 500_000_000
 
 SHEAR = 0.02
 PARSE = "twin.meshes.formats.nifti:parse"
+PARSE_IMAGE = "twin.meshes.formats.nifti:parse_image"
 
 
 def make(
@@ -75,25 +77,60 @@ def read_stack(
     frame: int | None = None,
 ) -> Stack:
     """The voxels with their places in mm, LPS."""
-    arrays = quarantine.run(PARSE, str(Path(path).resolve()), frame=frame)
+    labels, grid, remarks = _read(PARSE, path, voxel, unit, axes, frame)
+    return Stack(labels, grid, remarks)
+
+
+def read_image(
+    path: str | Path,
+    *,
+    voxel: tuple[float, float, float] | None = None,
+    unit: str | None = None,
+    axes: str | None = None,
+    frame: int | None = None,
+) -> tuple[Float[np.ndarray, "i j k"], Grid, tuple[str, ...]]:
+    """Intensities, the places of their voxels in mm, LPS, and how the file was understood."""
+    return _read(PARSE_IMAGE, path, voxel, unit, axes, frame)
+
+
+def _read(parser: str, path, voxel, unit, axes, frame):
+    arrays = quarantine.run(parser, str(Path(path).resolve()), frame=frame)
     matrix = np.asarray(arrays["affine"], float)
     if unit is not None and unit not in UNITS:
         raise InputError(f"unit {unit!r} is not known; expected one of {', '.join(UNITS)}")
     matrix[:3] *= 1.0 if unit is None else UNITS[unit]
     signs, said = find_axes(axes, None if axes else "RAS")
     matrix[:3] *= signs[:, None]
-    labels = np.asarray(arrays["labels"])
-    grid = _grid(matrix, labels.shape, voxel)
+    values = np.asarray(arrays["values"])
+    grid = _grid(matrix, values.shape, voxel)
     remarks = [said.replace("the file says so", "NIfTI is RAS"), _say_voxels(grid, voxel)]
     if np.allclose(matrix[:3, :3], np.diag(signs)) and voxel is None:
         remarks.append("its voxels are unit cubes: it may not know its sizes; voxel= gives them")
-    if (labels == labels[:, :, :1]).all():
+    if (values == values[:, :, :1]).all():
         remarks.append("all slices are the same: is the third axis time, or is this a test image?")
-    return Stack(labels, grid, tuple(remarks))
+    return values, grid, tuple(remarks)
 
 
 def parse(path: str, frame: int | None = None) -> dict[str, np.ndarray]:
-    """Whole-number labels and the affine, after a look at what the header promises."""
+    """Whole-number labels and the affine."""
+    values, affine = _load(path, frame)
+    if not np.isfinite(values).all() or (values != np.round(values)).any():
+        raise InputError("its voxels are not whole numbers: it is an image, not a label map")
+    if np.abs(values).max() > np.iinfo(np.int16).max:
+        raise InputError("its labels are beyond 32,767: it is an image, not a label map")
+    return {"values": values.astype(np.int16), "affine": affine}
+
+
+def parse_image(path: str, frame: int | None = None) -> dict[str, np.ndarray]:
+    """Intensities and the affine."""
+    values, affine = _load(path, frame)
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        raise InputError("its voxels are not all finite numbers")
+    return {"values": values.astype(np.float32), "affine": affine}
+
+
+def _load(path: str, frame: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """After a look at what the header promises."""
     image = nibabel.Nifti1Image.from_filename(path)
     shape = image.shape
     bytes_promised = int(np.prod([float(n) for n in shape])) * 8
@@ -104,11 +141,7 @@ def parse(path: str, frame: int | None = None) -> dict[str, np.ndarray]:
         )
     values = np.asarray(image.dataobj)
     values = _one_frame(values.reshape(shape + (1,) * (3 - len(shape))), frame)
-    if not np.isfinite(values).all() or (values != np.round(values)).any():
-        raise InputError("its voxels are not whole numbers: it is an image, not a label map")
-    if np.abs(values).max() > np.iinfo(np.int16).max:
-        raise InputError("its labels are beyond 32,767: it is an image, not a label map")
-    return {"labels": values.astype(np.int16), "affine": np.asarray(image.affine, float)}
+    return values, np.asarray(image.affine, float)
 
 
 def _one_frame(values, frame):
