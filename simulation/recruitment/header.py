@@ -47,11 +47,13 @@ def header_of(plan: Plan) -> dict[str, Any]:
             "version": recipe.version,
             "sha256": recipe.content,
             "text": recipe.text,
+            "folder": str(recipe.folder),
         },
         "count": plan.count,
         "seed": plan.seed,
         "anatomies": plan.anatomies,
         "shards": len(plan.shards),
+        "cases_per_shard": plan.cases_per_shard,
         "versions": versions(),
     }
 
@@ -89,7 +91,8 @@ def read_plan(folder: Path) -> Plan:
     header = read_header(folder)
     if "seed" not in header:
         raise InputError(f"{folder}: it was put together of others and cannot be continued")
-    return Plan(Recipe.of_text(header["recipe"]["text"]), header["count"], header["seed"])
+    recipe = Recipe.of_text(header["recipe"]["text"], header["recipe"]["folder"])
+    return Plan(recipe, header["count"], header["seed"], header["cases_per_shard"])
 
 
 def _same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -99,6 +102,7 @@ def _same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
     for what, before, now in (
         ("seed", found["seed"], wanted["seed"]),
         ("count", found.get("count"), wanted["count"]),
+        ("number of cases a file", found["cases_per_shard"], wanted["cases_per_shard"]),
         ("recipe", *(_recipe(header) for header in (found, wanted))),
         *(
             (f"version of {name}", found.get("versions", {}).get(name), now)

@@ -56,14 +56,15 @@ class Patient:
     ecg: Float[np.ndarray, "8 time"]
 
     @staticmethod
-    def make(recipe: Recipe, seed: int) -> "Patient":
-        """The person of this seed; the same recipe and seed give the same bits."""
+    def make(recipe: Recipe, seed: int, number: int = 0) -> "Patient":
+        """The person of this seed, or the one with heart `number` of the recipe's files; the same
+        recipe, seed and number give the same bits."""
         random = np.random.default_rng([seed, 0])
         sex = SEXES[int(random.integers(2))]
         with stage("heart"):
-            heart = sample_heart(seed, sex=sex, nodes=recipe.patients.nodes).astype(np.float32)
+            heart = _heart(recipe, seed, number, sex)
         with stage("torso"):
-            torso, body = _body(recipe.patients, seed, sex, random)
+            torso, body = _body(recipe, seed, sex, random)
             torso = torso.place(heart)
         with stage("lead field"):
             lead_field = _lead_field(recipe.patients, heart, torso)
@@ -138,11 +139,20 @@ def window(recipe: Recipe) -> tuple[float, int]:
     return recording.start, round((recording.end - recording.start) / STEP)
 
 
-def _body(patients: Patients, seed: int, sex: Sex, random) -> tuple[Torso, dict[str, float]]:
+def _heart(recipe: Recipe, seed: int, number: int, sex: Sex) -> Heart:
+    if recipe.files:
+        return Heart.read(recipe.files[number % len(recipe.files)]).astype(np.float32)
+    return sample_heart(seed, sex=sex, nodes=recipe.patients.nodes).astype(np.float32)
+
+
+def _body(recipe: Recipe, seed: int, sex: Sex, random) -> tuple[Torso, dict[str, float]]:
     """A torso for the person, bodies being taken to be alike in shape but for what is drawn: their
-    height goes with the square root of their surface area."""
-    sizes = sample_subject(seed, sex=sex).sizes
-    share = (sizes.body_surface_area / MEANS[sex].body_surface_area) ** 0.5
+    height goes with the square root of their surface area. Whose heart is from a file has a body
+    of middling size."""
+    patients, share = recipe.patients, 1.0
+    if not recipe.files:
+        area = sample_subject(seed, sex=sex).sizes.body_surface_area
+        share = (area / MEANS[sex].body_surface_area) ** 0.5
     height = HEIGHTS[sex] * share * patients.build.draw(random)
     height = float(np.clip(height, SHORTEST_BODY, TALLEST_BODY))
     conductivities = Conductivities(

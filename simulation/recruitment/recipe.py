@@ -1,5 +1,7 @@
 """What a cohort is made of: one TOML file that says what varies, and how much."""
 
+import json
+import tomllib
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
@@ -10,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic import PositiveFloat as Positive
 
 from twin.meshes.errors import InputError
+from twin.meshes.files import file_hash
 from twin.simulation.recruitment.spread import Spread, Varied, constant
 from twin.simulation.settings import Section, explain
 from twin.simulation.toml import read_toml
@@ -25,8 +28,10 @@ LeadFieldMethod = Literal["boundary_elements", "infinite_medium"]
 
 
 class Patients(Section):
-    """Whose hearts they are: of the healthy population, a woman and a man in turn."""
+    """Whose hearts they are: of the healthy population, women and men; or those of `files`, one
+    patient after the other, which any format that `Heart.read` knows may hold."""
 
+    files: list[str] = Field(default=[])
     nodes: int = Field(default=60_000, ge=1_000, le=1_000_000)
     lead_field: LeadFieldMethod = "boundary_elements"
     build: Varied = constant(1.0)
@@ -124,6 +129,7 @@ class Recipe(Section):
     infarcts: Infarcts = Infarcts()
     recording: Recording = Recording()
     _text: str = PrivateAttr("")
+    _folder: Path = PrivateAttr(Path())
 
     @model_validator(mode="after")
     def _places(self) -> "Recipe":
@@ -149,23 +155,35 @@ class Recipe(Section):
                 f"{' or '.join(repr(name) for name in NAMES)} (`twin cohort recipe hard` writes "
                 "one to change)"
             )
-        return Recipe._checked(read_toml(path), path.read_text(encoding="utf-8-sig"), str(source))
+        text = path.read_text(encoding="utf-8-sig")
+        return Recipe._checked(read_toml(path), text, str(source), path.absolute().parent)
 
     @staticmethod
-    def of_text(text: str) -> "Recipe":
-        """From TOML that a cohort kept."""
-        import tomllib
-
-        return Recipe._checked(tomllib.loads(text), text, "the cohort's recipe")
+    def of_text(text: str, folder: str | Path = ".") -> "Recipe":
+        """From TOML that a cohort kept, whose recipe lay in `folder`."""
+        return Recipe._checked(tomllib.loads(text), text, "the cohort's recipe", Path(folder))
 
     @staticmethod
-    def _checked(values: dict[str, object], text: str, source: str) -> "Recipe":
+    def _checked(values: dict[str, object], text: str, source: str, folder: Path) -> "Recipe":
         try:
             recipe = Recipe.model_validate(values)
         except ValidationError as error:
             raise InputError(f"{source}: {explain(error, 'docs/cohort.md lists them')}") from None
-        recipe._text = text
+        recipe._text, recipe._folder = text, folder
+        for file in recipe.files:
+            if not file.exists():
+                raise InputError(f"{source}: patients.files: there is no {file}")
         return recipe
+
+    @property
+    def folder(self) -> Path:
+        """Of the file it was read from, where the names of other files in it begin."""
+        return self._folder
+
+    @property
+    def files(self) -> list[Path]:
+        """Hearts of the patients, where they are not sampled."""
+        return [self._folder / name for name in self.patients.files]
 
     @property
     def text(self) -> str:
@@ -174,8 +192,10 @@ class Recipe(Section):
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 of what it says, whatever its comments and layout."""
-        return sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of what it says, whatever its comments and layout, and of the files it names."""
+        said = self.model_dump()
+        said["patients"]["files"] = [file_hash(file) for file in self.files if file.is_file()]
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def shipped(name: str) -> Path:

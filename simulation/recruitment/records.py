@@ -9,8 +9,9 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import Coordinates, Fibres, Heart
 from twin.simulation.lead_field import ELECTRODES, LeadField
 
-PACKED = {"compression": "lzf", "shuffle": True, "fletcher32": True}
-"""Quick to unpack, and every chunk with its checksum."""
+PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+"""Quick to unpack, and every chunk with its checksum. LZF is quicker, but what it writes depends on
+what the memory held before, and the same arrays have to make the same bytes."""
 
 MESH = ("points", "tetrahedra", "triangles", "boundary")
 FIELD = ("places", "anchors", "rest")

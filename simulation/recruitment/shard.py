@@ -29,7 +29,7 @@ def make_anatomy(folder: Path, plan: Plan, number: int) -> Entry:
         return done
     with clocked() as seconds:
         with stage("patient"):
-            patient = Patient.make(plan.recipe, plan.anatomy_seed(number))
+            patient = Patient.make(plan.recipe, plan.anatomy_seed(number), number)
         with stage("writing"):
             path = anatomy_file(folder, number)
             with whole_file(path) as part, new_file(part) as file:
