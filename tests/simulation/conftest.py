@@ -19,3 +19,12 @@ def coarse_heart_file(coarse_heart, tmp_path_factory):
     path = tmp_path_factory.mktemp("heart") / "heart.vtu"
     coarse_heart.write(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def chunky_heart_file(tmp_path_factory):
+    """Of a few thousand nodes: walls so thick that no part of the mesh is refined for them."""
+    chunky = Anatomy(wall_thickness=12.0, rv_wall_thickness=11.0)
+    path = tmp_path_factory.mktemp("chunky") / "heart.vtu"
+    build_heart(mesh_solid(chunky.solid, spacing=6.0)).write(path)
+    return path
