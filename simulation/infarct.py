@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import content_hash
@@ -16,6 +16,7 @@ from twin.meshes.heart import Heart
 
 if TYPE_CHECKING:
     from twin.simulation.infarction.description import Description
+    from twin.simulation.infarction.enhancement import Threshold
 
 
 class Zone(IntEnum):
@@ -63,11 +64,27 @@ class Infarct:
 
     @staticmethod
     def read(path: str | Path, heart: Heart, **options) -> "Infarct":
-        """From a heart's .vtu, a label map, labels, a late-enhancement field, or lists of nodes;
-        see `infarction.reading.read_infarct`."""
+        """From a heart's .vtu, a label map, a late-enhancement image or field, or lists of nodes;
+        `infarction.reading.Reading` has the options."""
         from twin.simulation.infarction.reading import read_infarct
 
         return read_infarct(path, heart, **options)
+
+    @staticmethod
+    def of_labels(heart: Heart, values: Int[np.ndarray, " given"], **how) -> "Infarct":
+        """From a label for each node or tetrahedron; see `infarction.reading.infarct_of_labels`."""
+        from twin.simulation.infarction.reading import infarct_of_labels
+
+        return infarct_of_labels(heart, values, **how)
+
+    @staticmethod
+    def of_enhancement(
+        heart: Heart, values: Float[np.ndarray, " points"], threshold: "Threshold", **how
+    ) -> "Infarct":
+        """From the late enhancement at each node, by a threshold of `infarction.enhancement`."""
+        from twin.simulation.infarction.reading import infarct_of_enhancement
+
+        return infarct_of_enhancement(heart, values, threshold, **how)
 
     def write(self, path: str | Path, heart: Heart) -> None:
         """The heart with the infarct's fields; the ending chooses the format, as for a heart."""
