@@ -39,14 +39,15 @@ def draw_bullseye(
     scale = ScalarMappable(Normalize(0, most), colormaps[colours])
     for segments, (inner, outer, start) in RINGS.items():
         span = 360 / len(segments)
-        for place, segment in enumerate(segments):
+        for count, segment in enumerate(segments):
             value = float(values.get(segment, np.nan))
-            begin = start + place * span
+            begin = start + count * span
             colour = "#d8d8d8" if np.isnan(value) else scale.to_rgba(np.array([value]))[0]
             wedge = Wedge((0, 0), outer, begin, begin + span, width=outer - inner, color=colour)
             wedge.set_edgecolor("white")
             axes.add_patch(wedge)
-            _write(axes, segment, value, label, (inner, outer, begin + span / 2), value > DARK * most)
+            place = (inner, outer, begin + span / 2)
+            _write(axes, segment, value, label, place, value > DARK * most)
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", title=title)
     axes.set_axis_off()
     return scale
