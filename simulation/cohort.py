@@ -12,6 +12,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
 from twin.simulation.recruitment.batch import Batch, read_batch
 from twin.simulation.recruitment.checking import Fault, faults_of
+from twin.simulation.recruitment.plan import CASES_PER_SHARD, Plan
 from twin.simulation.recruitment.splitting import parts_by_patient
 from twin.simulation.recruitment.store import Store
 from twin.simulation.recruitment.stored_case import StoredCase
@@ -55,18 +56,19 @@ class Cohort(Sequence[StoredCase]):
         workers: int | None = None,
         cluster: str | None = None,
         options: Mapping[str, Any] | None = None,
+        cases_per_shard: int = CASES_PER_SHARD,
         progress: Progress = silent,
     ) -> "Cohort":
         """`count` cases of `recipe` (a file, a name, or read), by one worker process a core, or
         `cluster`: "slurm", "dask". Called again after whatever interruption it makes what is
-        missing; the finished cohort is the same bits."""
+        missing; the finished cohort is the same bits. A file holds `cases_per_shard`: what a
+        killed worker loses."""
         from twin.simulation.recruitment.crowds import crowd_of
         from twin.simulation.recruitment.making import make_cohort
-        from twin.simulation.recruitment.plan import Plan
         from twin.simulation.recruitment.recipe import Recipe
 
         read = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-        plan = Plan(read, read.cases if count is None else count, seed)
+        plan = Plan(read, read.cases if count is None else count, seed, cases_per_shard)
         make_cohort(plan, Path(folder), workers, crowd_of(cluster, options or {}), progress)
         return Cohort.open(folder)
 

@@ -37,12 +37,15 @@ class Plan:
     recipe: Recipe
     count: int
     seed: int = 0
+    cases_per_shard: int = CASES_PER_SHARD
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_CASES:
             raise InputError(f"{self.count:,} cases were asked for; expected 1 to {MOST_CASES:,}")
         if not 0 <= self.seed < 2**53:
             raise InputError(f"the seed is {self.seed}; expected 0 to 2**53 - 1")
+        if not 1 <= self.cases_per_shard <= MOST_CASES:
+            raise InputError(f"{self.cases_per_shard} cases a file; expected 1 or more")
 
     @property
     def anatomies(self) -> int:
@@ -53,10 +56,10 @@ class Plan:
     def shards(self) -> tuple[Shard, ...]:
         each = self.recipe.cases_per_heart
         pieces = [
-            (anatomy, cases[first : first + CASES_PER_SHARD])
+            (anatomy, cases[first : first + self.cases_per_shard])
             for anatomy in range(self.anatomies)
             for cases in [range(anatomy * each, min((anatomy + 1) * each, self.count))]
-            for first in range(0, len(cases), CASES_PER_SHARD)
+            for first in range(0, len(cases), self.cases_per_shard)
         ]
         return tuple(Shard(number, *piece) for number, piece in enumerate(pieces))
 
