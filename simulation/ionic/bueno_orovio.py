@@ -103,8 +103,9 @@ class BuenoOrovio:
     ) -> Float[Array, "variables cells"]:
         potential, v, w, s = state
         u = (potential - self.resting_potential) / self.amplitude
-        v = moved(v, *self._v_kinetics(u), time_step)
-        w = moved(w, *self._w_kinetics(u), time_step)
+        v_target, tau_v = self._v_kinetics(u)
+        w_target, tau_w = self._w_kinetics(u)
+        v, w = moved(v, v_target, tau_v, time_step), moved(w, w_target, tau_w, time_step)
         tau_s = jnp.where(u > self.theta_w, self.tau_s2, self.tau_s1)
         s = moved(s, (1 + jnp.tanh(self.k_s * (u - self.u_s))) / 2, tau_s, time_step)
         potential = potential + time_step * (stimulus - self.ionic_current(state))

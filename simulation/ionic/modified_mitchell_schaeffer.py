@@ -57,7 +57,7 @@ class ModifiedMitchellSchaeffer:
         return jnp.stack([potential, h])
 
     @property
-    def lowest_open(self) -> float:
+    def lowest_open(self) -> Float[Array, "..."] | float:
         """h at which the excited branch ends: the largest for which v still falls everywhere.
 
         h (v - gate) (1 - v) tau_out = (1 - h) tau_in has its last solution at v = (1 + gate) / 2.
