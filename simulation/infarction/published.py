@@ -63,7 +63,9 @@ PUBLISHED_PLACES = tuple(
 """In the order in which the recipe takes them."""
 
 
-def sample_published(heart: Heart, number: int, seed: int) -> Infarct:
+def sample_published(
+    heart: Heart, number: int, seed: int, border: BorderZone = EVEN_BAND
+) -> Infarct:
     """The infarct of place `number` of `PUBLISHED_PLACES`; the same seed gives the same bits."""
     if not 0 <= number < len(PUBLISHED_PLACES):
         raise InputError(f"place {number}: there are {len(PUBLISHED_PLACES)}, counted from 0")
@@ -81,7 +83,7 @@ def sample_published(heart: Heart, number: int, seed: int) -> Infarct:
     if place.subendocardial:
         scar &= wall.depth <= INNER_HALF
     scar |= wall.graph.cut_off(scar, touched(wall, scar))
-    band = EVEN_BAND.around(scar, wall, wall.within_left, random)
+    band = border.around(scar, wall, wall.within_left, random)
     zones = np.where(scar, Zone.SCAR, np.where(band, Zone.BORDER, Zone.HEALTHY))
     provenance = {
         "origin": "published",

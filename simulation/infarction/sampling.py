@@ -55,12 +55,14 @@ def sample_infarct(
     areas = [each.area(wall, random) for each in places]
     centres, spread = _lay_out(wall, places, areas, right > 0, random)
     shape = Shape.draw(wall, spread, roughness or Roughness(), random)
-    left = Solver(wall, shape, _left_nodes(wall, right > 0), wall.left_tetrahedra)
+    allowed = _left_nodes(wall, right > 0)
+    left = Solver(wall, shape, allowed, wall.left_corners, wall.left_volumes)
     room = min(left.largest, OVERFLOW * _volume(wall, areas))
     targets = settle_targets(left, room, mass, transmurality, areas, random)
     others = _right_scar(wall, shape, right)
-    scar = _solve(wall, left, targets, others)
-    allowed = np.ones(len(scar), bool) if right > 0 else wall.within_left
+    scar = _solve(wall, left, targets, others, allowed)
+    if right > 0:
+        allowed = np.ones(len(scar), bool)
     band = (border or BorderZone()).around(scar, wall, allowed, random)
     zones = np.where(scar, Zone.SCAR, np.where(band, Zone.BORDER, Zone.HEALTHY))
     provenance = {
@@ -103,9 +105,11 @@ def _lay_out(
     near = _near_right(wall) if reach_right else np.ones(len(wall.feet), bool)
     centres: list[int] = []
     for place, area in zip(places, areas, strict=True):
-        drawn = [draw_centre(place, area, wall, random) for _ in range(DRAWS)]
-        distant = [_apart(wall, centre, centres) and near[centre] for centre in drawn]
-        centres.append(drawn[int(np.argmax(distant))])
+        for _ in range(DRAWS):
+            centre = draw_centre(place, area, wall, random)
+            if near[centre] and _apart(wall, centre, centres):
+                break
+        centres.append(centre)
     sizes = [1.0, *random.uniform(0.5, 1.0, len(places) - 1).tolist()]
     return centres, spread_from(wall, centres, sizes, areas, reach_right)
 
@@ -140,12 +144,17 @@ def _right_scar(wall: Wall, shape: Shape, share: float) -> Bool[np.ndarray, " po
     nodes = wall.is_right[wall.columns]
     if share == 0:
         return np.zeros(len(nodes), bool)
-    solver = Solver(wall, shape, nodes, np.flatnonzero(wall.right_tetrahedra))
+    own = wall.right_tetrahedra
+    solver = Solver(wall, shape, nodes, wall.corners[:, own], wall.volumes[own])
     return solver.scar(solver.limit(share * wall.right_volume), np.inf)
 
 
 def _solve(
-    wall: Wall, left: Solver, targets: Targets, others: Bool[np.ndarray, " points"]
+    wall: Wall,
+    left: Solver,
+    targets: Targets,
+    others: Bool[np.ndarray, " points"],
+    allowed: Bool[np.ndarray, " points"],
 ) -> Bool[np.ndarray, " points"]:
     """Scar of the mass and transmurality that were asked for.
 
@@ -159,7 +168,7 @@ def _solve(
     for number in range(ROUNDS):
         footprint = min(footprint, left.largest)
         front = others | left.scar(left.limit(footprint), volume)
-        scar, dead = _enclosed(front, wall)
+        scar, dead = _with_enclosed(front, wall, allowed)
         if number >= KEEPING:
             others = others | (scar & ~front)
         found = extent_of(scar, wall, dead)
@@ -175,15 +184,18 @@ def _solve(
     return best
 
 
-def _enclosed(
-    scar: Bool[np.ndarray, " points"], wall: Wall
+def _with_enclosed(
+    scar: Bool[np.ndarray, " points"], wall: Wall, allowed: Bool[np.ndarray, " points"]
 ) -> tuple[Bool[np.ndarray, " points"], Bool[np.ndarray, " tets"]]:
-    """Scar with what it cuts off, and its elements."""
+    """Scar with what it cuts off and all that lies below that in its columns, and its elements."""
     dead = touched(wall, scar)
-    cut_off = wall.graph.cut_off(scar, dead)
-    if not cut_off.any():
-        return scar, dead
-    return scar | cut_off, dead | touched(wall, cut_off)
+    while (enclosed := wall.graph.cut_off(scar, dead)).any():
+        highest = np.full(len(wall.feet), -1.0)
+        np.maximum.at(highest, wall.columns[enclosed], wall.depth[enclosed])
+        below = allowed & (wall.depth <= highest[wall.columns])
+        scar = scar | enclosed | below
+        dead = touched(wall, scar)
+    return scar, dead
 
 
 def _coordinates(wall: Wall, column: int) -> dict[str, float]:

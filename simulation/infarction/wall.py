@@ -75,8 +75,13 @@ class Wall:
         return np.ascontiguousarray(self.heart.tetrahedra.T, np.intp)
 
     @cached_property
-    def left_tetrahedra(self) -> Int[np.ndarray, " left"]:
-        return np.flatnonzero(~self.right_tetrahedra)
+    def left_corners(self) -> Int[np.ndarray, "4 left"]:
+        """Of the left ventricle's tetrahedra."""
+        return np.ascontiguousarray(self.corners[:, ~self.right_tetrahedra])
+
+    @cached_property
+    def left_volumes(self) -> Float[np.ndarray, " left"]:
+        return self.volumes[~self.right_tetrahedra]
 
     @cached_property
     def face_neighbours(self) -> Int[np.ndarray, "tets 4"]:

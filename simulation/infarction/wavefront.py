@@ -108,7 +108,7 @@ class Shape:
 class Solver:
     """Footprint and depth by volume, for one shape, in one ventricle.
 
-    `nodes` may become scar; `tetrahedra` are those whose volume counts.
+    `nodes` may become scar; the tetrahedra with these `corners` and `volumes` are what counts.
     """
 
     def __init__(
@@ -116,7 +116,8 @@ class Solver:
         wall: Wall,
         shape: Shape,
         nodes: Bool[np.ndarray, " points"],
-        tetrahedra: Int[np.ndarray, " part"],
+        corners: Int[np.ndarray, "4 part"],
+        volumes: Float[np.ndarray, " part"],
     ) -> None:
         self.wall, self.shape = wall, shape
         order = np.argsort(shape.spread, kind="stable")
@@ -124,8 +125,7 @@ class Solver:
         rank[order] = np.arange(len(order))
         self.spreads = shape.spread[order]
         self.rank = np.where(nodes, rank[wall.columns], len(order)).astype(np.int32)
-        self.corners = wall.corners[:, tetrahedra]
-        self.volumes = wall.volumes[tetrahedra]
+        self.corners, self.volumes = corners, volumes
         first = np.minimum.reduce([self.rank.take(corner) for corner in self.corners])
         covered = np.bincount(first, self.volumes, len(order) + 1)
         self.covered = np.cumsum(covered[:-1])

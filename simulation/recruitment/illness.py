@@ -30,7 +30,8 @@ class Illness:
         """Of a heart's case number `index` and its seed."""
         random = np.random.default_rng([seed, 10])
         if rule.where == "places":
-            infarct, asked = _published(heart, index, seed)
+            border = BorderZone(rule.border_width.draw(random), irregularity=0.0)
+            infarct, asked = _published(heart, index, seed, border)
         else:
             infarct, asked = _anywhere(heart, rule, random, seed)
         duration = rule.acute_duration if infarct.acute else rule.chronic_duration
@@ -83,12 +84,12 @@ class Illness:
         }
 
 
-def _published(heart: Heart, index: int, seed: int):
+def _published(heart: Heart, index: int, seed: int, border: BorderZone):
     """Number `index` of the sixteen, or health after them."""
     number = index % PLACES
     if number == PLACES - 1:
         return Infarct.none(heart), {"place": float(number)}
-    return sample_published(heart, number, seed), {"place": float(number)}
+    return sample_published(heart, number, seed, border), {"place": float(number)}
 
 
 def _anywhere(heart: Heart, rule: Infarcts, random: np.random.Generator, seed: int):
