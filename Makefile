@@ -4,7 +4,7 @@ BIN := .venv/bin
 NATIVE := CMakeLists.txt $(wildcard twin/native/*.h twin/native/*.cpp)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint types kernels suite clean
+.PHONY: demo test lint types kernels suite notebooks clean
 
 demo: .venv/installed
 	$(BIN)/twin demo --output out/demo
@@ -41,6 +41,12 @@ suite: .venv/installed
 	$(PIP) torch==2.13.0
 	$(PIP) scikit-build-core nanobind cmake ninja jax
 	touch $@
+
+notebooks: .venv/installed
+	mkdir -p out/notebooks
+	cd out/notebooks && for book in ../../notebooks/*.py; do \
+	  ../../$(BIN)/jupytext --to ipynb --execute "$$book" -o "$$(basename "$$book" .py).ipynb" || exit 1; \
+	done
 
 clean:
 	rm -rf .venv build out

@@ -12,14 +12,18 @@ if TYPE_CHECKING:
     from twin.meshes.heart import Boundary as Boundary
     from twin.meshes.heart import Heart as Heart
     from twin.meshes.torso import Torso as Torso
+    from twin.simulation.cohort import Cohort as Cohort
     from twin.simulation.ecg import ECG as ECG
+    from twin.simulation.infarct import Infarct as Infarct
     from twin.simulation.settings import Settings as Settings
     from twin.simulation.simulation import Simulation as Simulation
 
 _HOME = {
     "ECG": "twin.simulation.ecg",
     "Boundary": "twin.meshes.heart",
+    "Cohort": "twin.simulation.cohort",
     "Heart": "twin.meshes.heart",
+    "Infarct": "twin.simulation.infarct",
     "InputError": "twin.meshes.errors",
     "Settings": "twin.simulation.settings",
     "Simulation": "twin.simulation.simulation",
