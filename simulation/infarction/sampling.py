@@ -22,7 +22,7 @@ APART = 30.0
 NEAR_RIGHT = 20.0
 """mm from the right ventricle within which an infarct starts that is to reach it."""
 
-DRAWS, ROUNDS, KEEPING = 20, 8, 2
+DRAWS, ROUNDS = 20, 8
 CLOSE_ENOUGH = 0.003
 """Of what was asked for, at which no further round is needed."""
 
@@ -158,44 +158,50 @@ def _solve(
 ) -> Bool[np.ndarray, " points"]:
     """Scar of the mass and transmurality that were asked for.
 
-    What scar encloses dies too, and elements belong to it by one corner: so volumes are corrected
-    by what came of them, a secant through the origin, and the best of the rounds is taken. What was
-    enclosed once stays dead in late rounds: else it could come and go with every correction.
+    Elements belong to it by one corner, and what it encloses dies too: so volumes are corrected by
+    what came of them, a secant through the origin. What is found enclosed stays dead from then on:
+    else it would come and go with every correction.
     """
     wanted = targets.mass * wall.left_volume
     volume, footprint = wanted, wanted / targets.transmurality
-    best, least = others, np.inf
-    for number in range(ROUNDS):
+    for _ in range(ROUNDS):
         footprint = min(footprint, left.largest)
-        front = others | left.scar(left.limit(footprint), volume)
-        scar, dead = _with_enclosed(front, wall, allowed)
-        if number >= KEEPING:
-            others = others | (scar & ~front)
+        scar, dead = _rounded_off(others | left.scar(left.limit(footprint), volume), wall, allowed)
         found = extent_of(scar, wall, dead)
         by_mass = found.left / wanted
         by_depth = found.transmurality / targets.transmurality
-        error = max(abs(by_mass - 1), abs(by_depth - 1))
-        if error < least:
-            best, least = scar, error
-        if error < CLOSE_ENOUGH:
-            break
+        if max(abs(by_mass - 1), abs(by_depth - 1)) < CLOSE_ENOUGH:
+            enclosed = wall.graph.cut_off(scar, dead)
+            if not enclosed.any():
+                return scar
+            others = others | _down_to_feet(enclosed, wall, allowed)
         volume /= by_mass
         footprint *= by_depth / by_mass
-    return best
+    while (enclosed := wall.graph.cut_off(scar, dead)).any():
+        filled = scar | _down_to_feet(enclosed, wall, allowed)
+        scar, dead = _rounded_off(filled, wall, allowed)
+    return scar
 
 
-def _with_enclosed(
+def _rounded_off(
     scar: Bool[np.ndarray, " points"], wall: Wall, allowed: Bool[np.ndarray, " points"]
 ) -> tuple[Bool[np.ndarray, " points"], Bool[np.ndarray, " tets"]]:
-    """Scar with what it cuts off and all that lies below that in its columns, and its elements."""
-    dead = touched(wall, scar)
-    while (enclosed := wall.graph.cut_off(scar, dead)).any():
-        highest = np.full(len(wall.feet), -1.0)
-        np.maximum.at(highest, wall.columns[enclosed], wall.depth[enclosed])
-        below = allowed & (wall.depth <= highest[wall.columns])
-        scar = scar | enclosed | below
+    """With the nodes that have no living element left, and scar's elements."""
+    while True:
         dead = touched(wall, scar)
-    return scar, dead
+        bare = wall.without(dead) & ~scar
+        if not bare.any():
+            return scar, dead
+        scar = scar | _down_to_feet(bare, wall, allowed)
+
+
+def _down_to_feet(
+    nodes: Bool[np.ndarray, " points"], wall: Wall, allowed: Bool[np.ndarray, " points"]
+) -> Bool[np.ndarray, " points"]:
+    """The nodes with all that lies below them in their columns: nothing dies above what lives."""
+    highest = np.full(len(wall.feet), -1.0)
+    np.maximum.at(highest, wall.columns[nodes], wall.depth[nodes])
+    return nodes | (allowed & (wall.depth <= highest[wall.columns]))
 
 
 def _coordinates(wall: Wall, column: int) -> dict[str, float]:

@@ -75,6 +75,16 @@ class Wall:
         return np.ascontiguousarray(self.heart.tetrahedra.T, np.intp)
 
     @cached_property
+    def tetrahedra_at(self) -> Int[np.ndarray, " points"]:
+        """How many tetrahedra there are at each node."""
+        return np.bincount(self.corners.ravel(), minlength=len(self.columns))
+
+    def without(self, dead: Bool[np.ndarray, " tets"]) -> Bool[np.ndarray, " points"]:
+        """The nodes all of whose tetrahedra are dead."""
+        around = self.corners[:, np.flatnonzero(dead)].ravel()
+        return np.bincount(around, minlength=len(self.columns)) == self.tetrahedra_at
+
+    @cached_property
     def left_corners(self) -> Int[np.ndarray, "4 left"]:
         """Of the left ventricle's tetrahedra."""
         return np.ascontiguousarray(self.corners[:, ~self.right_tetrahedra])
