@@ -8,6 +8,7 @@ BME-10:110, 1963; physics.md, ECG). With lengths in mm and conductivities in S/m
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -94,14 +95,18 @@ class LeadField:
     ) -> Float[Array, "electrodes points"]:
         """Z of each electrode; at other `places` (mm) near its own, differentiable in them."""
         at = jnp.asarray(self.places if places is None else places, jnp.float32)
-        shares = barycentric(at, jnp.asarray(self.anchors, jnp.float32))
-        distances = jnp.linalg.norm(at[:, None] - jnp.asarray(self.points, jnp.float32), axis=2)
-        rest = jnp.einsum("ek,ekp->ep", shares, self.rest)
-        return self.direct / (4 * jnp.pi * distances) + rest
+        return _potentials(self.direct, at, self.anchors, self.points, self.rest)
 
     def leads(self, places: Float[Array, "electrodes 3"] | None = None) -> Float[Array, "8 points"]:
         """Z of I, II and V1 to V6."""
         return jnp.asarray(independent_leads(self.electrodes)) @ self.potentials(places)
+
+
+@jax.jit
+def _potentials(direct, places, anchors, points, rest) -> Float[Array, "electrodes points"]:
+    shares = barycentric(places, jnp.asarray(anchors, jnp.float32))
+    distances = jnp.linalg.norm(places[:, None] - jnp.asarray(points, jnp.float32), axis=2)
+    return direct / (4 * jnp.pi * distances) + jnp.einsum("ek,ekp->ep", shares, rest)
 
 
 def electrode_places(torso: Torso) -> Float[np.ndarray, "electrodes 3"]:

@@ -14,6 +14,7 @@ from twin.simulation.eikonal import activation_times, delays_without
 from twin.simulation.forward import STEP, ForwardECG
 from twin.simulation.heartbeat import measure_between
 from twin.simulation.infarct import Zone
+from twin.simulation.lead_weights import Intracellular
 from twin.simulation.leads import INDEPENDENT
 from twin.simulation.recording.measures import Measures
 from twin.simulation.recruitment.illness import Illness
@@ -172,10 +173,12 @@ def _evened(coupling, times, durations):
 
 
 def _ecg(patient: Patient, forward: ForwardECG, scenario: Scenario, times, durations):
-    leads = (
-        patient.lead_field.leads(jnp.asarray(scenario.places, jnp.float32)) / scenario.conductivity
+    leads = patient.lead_field.leads(jnp.asarray(scenario.places, jnp.float32))
+    # Twice the body's conductivity halves every potential, as half of the cells' would.
+    cells = Intracellular(
+        scenario.cells.along / scenario.conductivity, scenario.cells.across / scenario.conductivity
     )
-    weights = patient.stiffness.lead_weights(leads, scenario.cells)
+    weights = patient.stiffness.lead_weights(leads, cells)
     return _seen(replace(forward, weights=weights), times, durations)
 
 
