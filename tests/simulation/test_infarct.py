@@ -157,7 +157,8 @@ class TestShape:
             deepest = np.zeros(len(wall.feet))
             np.maximum.at(deepest, wall.columns[dead], wall.depth[dead])
             survives = ~dead & (wall.depth < deepest[wall.columns])
-            assert survives.sum() <= 0.02 * dead.sum()
+            # What touches the right ventricle never dies where that is not to be reached.
+            assert not (survives & wall.within_left).any()
 
     def test_a_border_zone_lies_around_scar(self, heart, wall, samples):
         for infarct in samples:
