@@ -1,0 +1,1 @@
+"""The parts of `monodomain.Monodomain` and `reaction_eikonal.ReactionEikonal`."""
