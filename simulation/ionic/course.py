@@ -49,7 +49,10 @@ def _forward(model, state, stimulus, time_step, every):
 
 
 def _backward(time_step, every, kept, upstream):
-    return jax.vjp(lambda *a: _reference(*a, time_step=time_step, every=every), *kept)[1](upstream)
+    def reference(model, state, stimulus):
+        return _reference(model, state, stimulus, time_step, every)
+
+    return jax.vjp(reference, *kept)[1](upstream)
 
 
 _course.defvjp(_forward, _backward)
