@@ -1,0 +1,1 @@
+"""The networks: each takes hearts as points, ECGs as samples, and answers zones."""

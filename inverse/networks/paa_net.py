@@ -1,0 +1,119 @@
+"""PAA-Net, rebuilt from its published description: what others are compared with.
+
+"Physiology and Anatomy Aware Inverse Inference of Myocardial Infarction for Cardiac Digital Twin"
+(arXiv 2605.22044). Points of the heart through PointNet++ and the ECG through convolutions and a
+recurrent layer become 32 numbers each; these, the same for all points, go into the decoder, which
+answers a zone for each point. Layer widths are not published; these keep the published size of 2.7
+million parameters. No code of the authors was used.
+
+As published, coordinates are scaled to 0 to 1 along each axis, the rotational angle jumps at its
+seam and electrodes are not known. `mended` gives mm over a fixed length, sine and cosine, and the
+electrodes' places; its loss is `losses.mended_loss`, and its ECGs have one fixed window.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from twin.inverse.networks.points import FeaturePropagation, SetAbstraction
+
+ZONES = 3
+POINTS = 4096
+"""Drawn from the nodes of each heart."""
+MIDDLE, COARSE = 128, 16
+CODE = 32
+
+SCALE = 50.0
+"""mm that count as 1 where coordinates are not scaled to each heart."""
+
+LEAD_ANGLES = (0.0, 60.0, 120.0, 90.0, 75.0, 60.0, 30.0, 0.0)
+"""Degrees of I, II in the frontal plane and V1 to V6 in the horizontal one."""
+
+
+class LeadGate(nn.Module):
+    """A weight for each lead from where it looks from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        angles = torch.tensor(LEAD_ANGLES) * math.pi / 180
+        frontal = torch.tensor([1.0, 1.0, 0, 0, 0, 0, 0, 0])
+        self.register_buffer("views", torch.stack([angles.sin(), angles.cos(), frontal], dim=1))
+        self.layers = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid())
+
+    def forward(self, ecg: Tensor) -> Tensor:
+        return ecg * self.layers(self.views)
+
+
+class SignalEncoder(nn.Module):
+    """ECG (batch, 8, samples) to a code."""
+
+    def __init__(self, leads: int = 8, code: int = CODE) -> None:
+        super().__init__()
+        self.gate = LeadGate()
+        self.layers = nn.Sequential(
+            nn.Conv1d(leads, 128, 7, stride=2, padding=3),
+            nn.BatchNorm1d(128),
+            nn.ReLU(),
+            nn.Conv1d(128, 256, 5, stride=2, padding=2),
+            nn.BatchNorm1d(256),
+            nn.ReLU(),
+        )
+        self.recurrent = nn.LSTM(256, 256, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(512, code)
+
+    def forward(self, ecg: Tensor) -> Tensor:
+        course, _ = self.recurrent(self.layers(self.gate(ecg)).transpose(1, 2))
+        return self.out(course.amax(dim=1))
+
+
+class PAANet(nn.Module):
+    """Logits of the zones (batch, points, 3) from points' features and an ECG.
+
+    `features` begin with the three coordinates; see `point_features`.
+    """
+
+    def __init__(self, mended: bool = False) -> None:
+        super().__init__()
+        self.mended = mended
+        own = features_of(mended)
+        self.fine = SetAbstraction(MIDDLE, own, (64, 128, 256))
+        self.middle = SetAbstraction(COARSE, 256, (256, 256, 512))
+        self.code = nn.Linear(512, CODE)
+        self.signal = SignalEncoder(code=CODE)
+        self.up_middle = FeaturePropagation(256 + 512 + 2 * CODE, (512, 512))
+        self.up_fine = FeaturePropagation(own + 512, (512, 256))
+        self.out = nn.Sequential(nn.Conv1d(256, 64, 1), nn.ReLU(), nn.Conv1d(64, ZONES, 1))
+
+    def forward(self, features: Tensor, ecg: Tensor) -> Tensor:
+        places = features[..., :3]
+        few, at_few = self.fine(places, features)
+        fewest, at_fewest = self.middle(few, at_few)
+        codes = torch.cat([self.code(at_fewest.amax(dim=1)), self.signal(ecg)], dim=-1)
+        spread = codes[:, None].expand(-1, at_fewest.shape[1], -1)
+        carried = self.up_middle(few, at_few, fewest, torch.cat([at_fewest, spread], dim=-1))
+        carried = self.up_fine(places, features, few, carried)
+        return self.out(carried.transpose(1, 2)).transpose(1, 2)
+
+
+def features_of(mended: bool) -> int:
+    """Numbers a point has."""
+    return 3 + 5 + 27 if mended else 3 + 4
+
+
+def point_features(places: Tensor, coordinates: Tensor, electrodes: Tensor, mended: bool) -> Tensor:
+    """Of places (batch, points, 3) in mm, coordinates (batch, points, 4: apicobasal, rotational,
+    transmural, ventricle) and electrodes (batch, 9, 3) in mm."""
+    if not mended:
+        low, high = places.amin(dim=1, keepdim=True), places.amax(dim=1, keepdim=True)
+        return torch.cat([(places - low) / (high - low), coordinates], dim=-1)
+    middle = places.mean(dim=1, keepdim=True)
+    turn = 2 * math.pi * coordinates[..., 1:2]
+    seamless = torch.cat([coordinates[..., :1], turn.sin(), turn.cos(), coordinates[..., 2:]], -1)
+    around = ((electrodes - middle) / SCALE).flatten(1)
+    around = around[:, None].expand(-1, places.shape[1], -1)
+    return torch.cat([(places - middle) / SCALE, seamless, around], dim=-1)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
