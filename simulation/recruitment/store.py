@@ -126,6 +126,10 @@ class Store:
 
         return self._kept("patient", number, Patient.read)
 
+    def health(self, number: int) -> np.ndarray:
+        """The ECG of a patient in health: mV, eight leads at 1 kHz in the recipe's window."""
+        return self._kept("health", number, lambda group: group["health"]["ecg"][()])
+
     def _kept(self, kind: str, number: int, wanted: Callable[[h5py.Group], Any]) -> Any:
         """Neighbouring cases are often of one anatomy."""
         if (kind, number) not in self._anatomies:

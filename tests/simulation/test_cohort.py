@@ -1,74 +1,17 @@
 """A cohort on disk: read case by case, in batches, as tables; taken apart and put together."""
 
-import json
-
 import h5py
 import numpy as np
 import pytest
 
 from twin.benchmarks.boxes import box_heart
+from twin.benchmarks.synthetic_cohort import EACH, FAILED, HEARTS, synthetic_cohort
 from twin.meshes.errors import InputError
-from twin.meshes.files import file_hash, whole_file
-from twin.meshes.formats.hdf5 import new_file
 from twin.simulation.cohort import Cohort
 from twin.simulation.ecg import ECG
 from twin.simulation.recruitment.choosing import chosen_cases
 from twin.simulation.recruitment.distributions import distributions_of
-from twin.simulation.recruitment.header import begin
-from twin.simulation.recruitment.manifest import Entry, append_entry
-from twin.simulation.recruitment.plan import Plan, anatomy_file
-from twin.simulation.recruitment.recipe import Recipe
-from twin.simulation.recruitment.records import heart_arrays, write_arrays
-from twin.simulation.recruitment.shard_rows import ShardRows
 from twin.simulation.recruitment.table import write_table
-
-HEARTS, EACH, SAMPLES = 6, 4, 50
-FAILED = 6
-
-
-def enter(folder, kind, number, anatomy, seed, **more):
-    entry = Entry(kind, number, anatomy, seed, **more)
-    path = entry.path(folder)
-    found = {"sha256": file_hash(path), "bytes": path.stat().st_size}
-    append_entry(folder, Entry(**{**vars(entry), **found}))
-
-
-def make_folder(folder, heart, seed=0):
-    """A cohort whose numbers say where they belong: every sample is 0.001 x the case's number."""
-    recipe = Recipe.of_text(f'name = "test"\nversion = 1\ncases_per_heart = {EACH}\n')
-    plan = Plan(recipe, HEARTS * EACH, seed)
-    begin(folder, plan)
-    nodes = len(heart.points)
-    for k in range(HEARTS):
-        path = anatomy_file(folder, k)
-        with whole_file(path) as part, new_file(part) as file:
-            group = file.create_group("patient")
-            group.attrs["patient"] = json.dumps({"heart": {"origin": f"heart {k}"}})
-            write_arrays(group.create_group("heart"), heart_arrays(heart))
-        enter(folder, "anatomy", k, k, plan.anatomy_seed(k))
-    for shard in plan.shards:
-        cases = [case for case in shard.cases if case != FAILED]
-        steps = np.array(cases)[:, None, None] * np.ones((1, 8, SAMPLES), int)
-        zones = (np.arange(nodes) + np.array(cases)[:, None]) % 3
-        rows = ShardRows(
-            cases=cases,
-            seeds=[plan.case_seed(case) for case in cases],
-            healthy=[case % EACH == 0 for case in cases],
-            ecg=steps,
-            clean=-steps,
-            zones=zones,
-            draws=[{"speed": 1 + case / 100, "core": "blocked"} for case in cases],
-            summary=[{"qrs_ms": 80.0 + c, **({"mass": 0.1} if c % EACH else {})} for c in cases],
-            rate=500.0,
-            start=-40.0,
-        )
-        with whole_file(shard_path := folder / f"shards/{shard.number:05d}.h5") as part:
-            with new_file(part) as file:
-                rows.write(file)
-            assert shard_path.suffix == part.suffix
-        failures = {FAILED: "no infarct fits"} if FAILED in shard.cases else {}
-        enter(folder, "shard", shard.number, shard.anatomy, seed, cases=cases, failures=failures)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +21,7 @@ def small_heart():
 
 @pytest.fixture(scope="module")
 def folder(small_heart, tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("cohort") / "c", small_heart)
+    return synthetic_cohort(tmp_path_factory.mktemp("cohort") / "c", small_heart)
 
 
 @pytest.fixture
@@ -111,7 +54,7 @@ def test_a_case_is_whole(cohort, small_heart):
     assert case.heart.content == small_heart.content
     assert case.heart.provenance["origin"] == "heart 2"
     assert case.draws == {"core": "blocked", "speed": 1.10}
-    assert case.summary == {"mass": 0.1, "qrs_ms": 90.0}
+    assert case.summary == {"mass": 0.1, "qrs_ms": 90.0, "segment_07_scar": 0.1}
     assert not case.healthy
     assert np.isnan(cohort[0].summary["mass"])
 
@@ -155,7 +98,7 @@ def test_the_table_has_a_row_a_case(cohort, tmp_path):
     write_table(cohort, tmp_path / "t.csv")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert len(lines) == len(cohort) + 1
-    assert lines[0].startswith("case,seed,patient,healthy,mass,qrs_ms,drawn_")
+    assert lines[0].startswith("case,seed,patient,healthy,mass,qrs_ms,segment_07_scar,drawn_")
     with pytest.raises(InputError, match=r"csv or a \.parquet"):
         write_table(cohort, tmp_path / "t.xlsx")
 
@@ -189,7 +132,7 @@ def test_an_impossible_split_is_refused(cohort, shares):
 
 
 def test_parts_and_merged_cohorts_are_cohorts(cohort, small_heart, tmp_path):
-    other = Cohort.open(make_folder(tmp_path / "other", small_heart, seed=5))
+    other = Cohort.open(synthetic_cohort(tmp_path / "other", small_heart, seed=5))
     chosen = [20, 3, 11, 7]
     merged = Cohort.merge(cohort.subset(chosen), other)
     assert len(merged) == 4 + len(other)
@@ -213,13 +156,13 @@ def test_parts_and_merged_cohorts_are_cohorts(cohort, small_heart, tmp_path):
 
 
 def test_the_same_rows_make_the_same_bytes(small_heart, folder, tmp_path):
-    other = make_folder(tmp_path / "c", small_heart)
+    other = synthetic_cohort(tmp_path / "c", small_heart)
     for path in sorted(folder.glob("*/*.h5")):
         assert path.read_bytes() == (other / path.relative_to(folder)).read_bytes()
 
 
 def test_check_finds_what_is_missing_or_damaged(small_heart, tmp_path):
-    folder = make_folder(tmp_path / "c", small_heart)
+    folder = synthetic_cohort(tmp_path / "c", small_heart)
     assert Cohort.open(folder).check() == []
     (folder / "anatomies" / "00001.h5").unlink()
     flip(folder / "shards" / "00002.h5", "zones")
@@ -234,7 +177,7 @@ def test_check_finds_what_is_missing_or_damaged(small_heart, tmp_path):
 
 
 def test_a_flipped_bit_is_no_silent_answer(small_heart, tmp_path):
-    folder = make_folder(tmp_path / "c", small_heart)
+    folder = synthetic_cohort(tmp_path / "c", small_heart)
     flip(folder / "shards" / "00002.h5", "zones")
     cohort = Cohort.open(folder)
     with pytest.raises(InputError, match=r"00002\.h5 cannot be read.*twin cohort check"):
