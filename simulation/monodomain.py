@@ -51,18 +51,22 @@ class Monodomain:
         implicit: bool = False,
         mass: Mass = LUMPED,
         threshold: float | None = None,
+        carries_front: bool = True,
         kind=np.float32,
     ) -> "Monodomain":
         """`time_step` in ms. With `implicit` diffusion a step may be longer than `stability`
         allows explicit ones, up to what the cell stands. Nodes count as activated when they rise
-        through `threshold` mV, the cell's own unless given. `kind` is float32 or float64.
+        through `threshold` mV, the cell's own unless given. The mesh may be too coarse for fronts
+        if it is not to carry any. `kind` is float32 or float64.
         """
         tissue = tissue or TissueConductivity.uniform(mesh)
         if not 0 < time_step < 10:
             raise InputError(f"time step: {time_step} ms, expected above 0 and below 10")
         diffusion = Diffusion.of(mesh, tissue, mass, kind)
-        stability = Stability.of(mesh, diffusion, tissue, cell, isinstance(mass, BalancedMass))
-        stability.check(time_step, implicit)
+        stability = Stability.of(mesh, diffusion, tissue)
+        stability.check_step(time_step, implicit)
+        if carries_front:
+            stability.check_mesh(cell, isinstance(mass, BalancedMass))
         equation = Equation(
             _as_kind(cell, kind, len(mesh.points)),
             diffusion,

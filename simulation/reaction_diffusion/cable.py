@@ -69,13 +69,13 @@ def speed_in_the_limit(cell: CellModel, **line) -> float:
 
 @lru_cache
 def coarsest_spacing(cell_type: type, balanced: bool) -> float:
-    """Root of ms: nodes farther apart over sqrt(D) carry no front, or one at under a fifth of its
+    """Root of ms: nodes farther apart over sqrt(D) carry no front, or one at under a tenth of its
     speed, of resting cells with their type's own parameters."""
     cell = cell_type()
     spacings = np.array(COARSEST)
     shares = np.interp(spacings, SPACINGS, SHARES) if balanced else np.zeros(len(spacings))
     speeds = cable_speeds(cell, spacings, shares, nodes=20, time_step=0.02)
-    carried = speeds > 0.2 * speed_in_the_limit(cell)
+    carried = speeds > 0.1 * speed_in_the_limit(cell)
     return float(spacings[carried].max(initial=0.0))
 
 

@@ -38,13 +38,11 @@ class UnstableError(TwinError):
 class Stability:
     """`explicit_step`: longest step of explicit diffusion, ms. `spacing`: extent of an element over
     sqrt(D), root of ms, along the axis where it is largest; 95 % of elements have less.
-    `coarsest`: the largest with which fronts of the cell still go on. `extent`: mm, of that
-    element.
+    `extent`: mm, of that element.
     """
 
     explicit_step: float
     spacing: float
-    coarsest: float
     extent: float
 
     @staticmethod
@@ -52,8 +50,6 @@ class Stability:
         mesh: Heart | Shell,
         diffusion: Diffusion,
         tissue: TissueConductivity,
-        cell: CellModel,
-        balanced: bool,
     ) -> "Stability":
         conducting = ~tissue.blocked
         if not conducting.any():
@@ -64,13 +60,10 @@ class Stability:
         worst = spacings.max(axis=1)
         place = np.argsort(worst)[int(LARGE * (len(worst) - 1))]
         spacing = float(worst[place])
-        coarsest = max(
-            SAFE_SPACING, coarsest_spacing(type(cell), balanced) if spacing > SAFE_SPACING else 0.0
-        )
         extent = float(extents[place, spacings[place].argmax()])
-        return Stability(diffusion.limit(), spacing, coarsest, extent)
+        return Stability(diffusion.limit(), spacing, extent)
 
-    def check(self, time_step: float, implicit: bool) -> None:
+    def check_step(self, time_step: float, implicit: bool) -> None:
         if not implicit and time_step > self.explicit_step:
             raise InputError(
                 f"time step: {time_step:g} ms is beyond the {self.explicit_step:.3g} ms for which "
@@ -82,8 +75,13 @@ class Stability:
                 f"time step: {time_step:g} ms is too long for the upstroke; take "
                 f"{REACTION_STEP:g} ms or less"
             )
-        if self.spacing > self.coarsest:
-            finer = self.extent * self.coarsest / self.spacing
+
+    def check_mesh(self, cell: CellModel, balanced: bool) -> None:
+        if self.spacing <= SAFE_SPACING:
+            return
+        coarsest = coarsest_spacing(type(cell), balanced)
+        if self.spacing > coarsest:
+            finer = self.extent * coarsest / self.spacing
             raise InputError(
                 f"mesh: elements extend {self.extent:.2g} mm along an axis where a front of this "
                 f"cell needs {finer:.2g} mm or less to go on; refine the mesh, or take "

@@ -1,0 +1,150 @@
+"""Reaction-eikonal: a front that the eikonal equation leads, in tissue that reacts and diffuses.
+
+The arrival times of the eikonal trigger the cells by a current at the foot of the action potential,
+while the monodomain equation holds everywhere (RE+ of Neic et al., J Comput Phys 346:191, 2017).
+The front is then as exact as the eikonal's on meshes far too coarse to carry it, and what follows,
+recovery and its currents, is smooth enough for them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from twin.meshes.errors import InputError
+from twin.meshes.heart import Heart
+from twin.meshes.progress import Progress, silent
+from twin.meshes.shell import Shell
+from twin.simulation.eikonal import activation
+from twin.simulation.ionic.cell import CellModel, resting_cells
+from twin.simulation.monodomain import Monodomain
+from twin.simulation.reaction_diffusion.cable import speed_in_the_limit
+from twin.simulation.reaction_diffusion.checkpoint import Checkpoint
+from twin.simulation.reaction_diffusion.conductivity import TissueConductivity
+from twin.simulation.reaction_diffusion.propagation import Observer, Propagation
+from twin.simulation.reaction_diffusion.stimulus import Stimulus
+from twin.simulation.tissue import Tissue
+
+FOOT_CURRENT, FOOT_DURATION = 50 / 1.4, 2.0
+"""mV/ms and ms: what the neighbours' current is at a front, about; a cell at rest fires within."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReactionEikonal:
+    """`ReactionEikonal.of(heart, cell).run(arrival_times, 500.0)`."""
+
+    model: Monodomain
+    tissue: TissueConductivity
+    lead: float
+    """ms from the beginning of the foot current until a resting cell counts as activated."""
+
+    @staticmethod
+    def of(
+        mesh: Heart | Shell,
+        cell: CellModel,
+        tissue: TissueConductivity | None = None,
+        *,
+        time_step: float = 0.02,
+        implicit: bool = False,
+        kind=np.float32,
+    ) -> "ReactionEikonal":
+        """As `Monodomain.of`, but for meshes as coarse as one likes."""
+        tissue = tissue or TissueConductivity.uniform(mesh)
+        model = Monodomain.of(
+            mesh,
+            cell,
+            tissue,
+            time_step=time_step,
+            implicit=implicit,
+            kind=kind,
+            carries_front=False,
+        )
+        return ReactionEikonal(model, tissue, _lead(type(cell), time_step))
+
+    def arrival_times(self, sources, times=0.0) -> Float[np.ndarray, " points"]:
+        """ms, of the front that the tissue's own conductivities and cell make; `sources` (mm) fire
+        at `times`. See `eikonal.activation`."""
+        tissue = speeds_of(self.tissue, type(self.model.equation.cell))
+        return activation(self.model.mesh, tissue, sources, times).times
+
+    def run(
+        self,
+        arrival_times: Float[np.ndarray, " points"],
+        duration: float,
+        *,
+        every: float = 1.0,
+        observers: Sequence[Observer] = (),
+        checkpoint: Checkpoint | None = None,
+        progress: Progress = silent,
+    ) -> Propagation:
+        """`duration` ms from 0 on, at which everything is at rest; infinite: no front comes."""
+        times = np.asarray(arrival_times, float)
+        if times.shape != (self.model.nodes,) or np.isnan(times).any():
+            raise InputError(
+                f"arrival times have the shape {times.shape} or are not numbers, expected one for "
+                f"each of {self.model.nodes:,} nodes, infinite where no front comes"
+            )
+        early = times.min() - self.lead
+        if early < 0:
+            raise InputError(
+                f"the front starts at {times.min():g} ms; cells need {self.lead:.2g} ms before to "
+                f"fire: let it start at {self.lead:.2g} ms or later"
+            )
+        return self.model.run(
+            self.foot_current(times),
+            duration,
+            every=every,
+            observers=observers,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+
+    def foot_current(self, arrival_times: Float[np.ndarray, " points"]) -> Stimulus:
+        """Differentiable by the arrival times."""
+        kind = self.model.kind
+        onsets = jnp.asarray(arrival_times, kind) - self.lead
+        pulse = Stimulus.spread(np.zeros(1), (0.0,), FOOT_DURATION, FOOT_CURRENT, kind)
+        return replace(pulse, onsets=onsets[None])
+
+
+def speeds_of(tissue: TissueConductivity, cell_type: type) -> Tissue:
+    """Speeds (mm/ms) of plane fronts of a cell: that of the cable equation times sqrt(D)."""
+    speeds = _cable_speed(cell_type) * np.sqrt(tissue.diffusivities)
+    return Tissue(speeds, tissue.blocked | tissue.passive)
+
+
+def conductivity_of(tissue: Tissue, cell_type: type) -> TissueConductivity:
+    """The other way: conductivities for which plane fronts of a cell have the tissue's speeds."""
+    from twin.simulation.reaction_diffusion.conductivity import CAPACITANCE, SURFACE_TO_VOLUME
+
+    conductivities = (
+        (tissue.speeds / _cable_speed(cell_type)) ** 2 * SURFACE_TO_VOLUME * CAPACITANCE
+    )
+    nowhere = np.zeros(len(tissue.blocked), bool)
+    return TissueConductivity(np.asarray(conductivities, float), tissue.blocked, nowhere)
+
+
+@lru_cache
+def _cable_speed(cell_type: type) -> float:
+    return speed_in_the_limit(cell_type())
+
+
+@lru_cache
+def _lead(cell_type: type, time_step: float) -> float:
+    """ms until a resting cell of the type rises through its threshold under the foot current."""
+    cell = cell_type()
+    state = resting_cells(cell, 1)
+    step = jax.jit(partial(cell.step, time_step=time_step))
+    for number in range(round(FOOT_DURATION / time_step)):
+        before = float(state[0, 0])
+        state = step(state, jnp.full(1, FOOT_CURRENT))
+        after = float(state[0, 0])
+        if after >= cell.threshold:
+            return time_step * (number + (cell.threshold - before) / (after - before))
+    raise InputError(
+        f"{cell_type.__name__} does not fire under {FOOT_CURRENT:.3g} mV/ms for {FOOT_DURATION} ms"
+    )
