@@ -2,6 +2,7 @@
 
 import pytest
 
+from twin.benchmarks.chunky_heart import write_chunky_heart
 from twin.meshes.anatomy.biventricular import Anatomy
 from twin.meshes.build import build_heart
 from twin.meshes.meshing.lattice import mesh_solid
@@ -23,8 +24,5 @@ def coarse_heart_file(coarse_heart, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chunky_heart_file(tmp_path_factory):
-    """Of a few thousand nodes: walls so thick that no part of the mesh is refined for them."""
-    chunky = Anatomy(wall_thickness=12.0, rv_wall_thickness=11.0)
-    path = tmp_path_factory.mktemp("chunky") / "heart.vtu"
-    build_heart(mesh_solid(chunky.solid, spacing=6.0)).write(path)
-    return path
+    """Of a few thousand nodes."""
+    return write_chunky_heart(tmp_path_factory.mktemp("chunky") / "heart.vtu")
