@@ -8,7 +8,8 @@
 All are under the MIT licence. Nothing of them is installed or kept: equations are read out of the
 wheels, integrated here (LSODA to 1e-8, or the implementation's own step of 0.01 ms), and only the
 potentials are written. Each file holds a state in our order, the potential (mV, each ms) of the
-third beat at 1 Hz from there, and the APD90 after a premature stimulus at some intervals.
+third beat at 1 Hz from there, and the APD90 after a premature stimulus at some intervals; where
+the equations themselves can be read, a second file holds rates of change at some potentials.
 """
 
 import ast
@@ -38,6 +39,8 @@ BEATS, CYCLE = 3, 1000.0
 INTERVALS = (300.0, 350.0, 450.0, 600.0)
 """From the third stimulus to the premature one, ms."""
 
+POTENTIALS = (-95.0, -80.0, -60.0, -41.0, -30.0, -12.0, 5.5, 25.0, 45.0)
+
 Advance = Callable[[np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
 """(state, stimulus in mV/ms, duration in ms) to the later state and the potential at each ms."""
 
@@ -50,6 +53,8 @@ class Peer:
     initial: np.ndarray
     amplitude: float
     duration: float
+    rates: Callable[[np.ndarray], np.ndarray] | None = None
+    """Of the variables in our order, per ms, without a stimulus."""
 
 
 def reference(peer: Peer) -> dict[str, np.ndarray]:
@@ -69,6 +74,14 @@ def reference(peer: Peer) -> dict[str, np.ndarray]:
         "intervals": np.array(INTERVALS),
         "durations": np.array(durations),
     }
+
+
+def rates(peer: Peer) -> dict[str, np.ndarray]:
+    """At the initial state, with the potential put elsewhere."""
+    assert peer.rates is not None
+    states = np.tile(peer.initial, (len(POTENTIALS), 1))
+    states[:, 0] = POTENTIALS
+    return {"states": states, "rates": np.array([peer.rates(state) for state in states])}
 
 
 def _beat(peer: Peer, state, length: float):
@@ -166,7 +179,11 @@ def of_equations(
         states = solution.y[back]
         return states[:, -1], states[0, :-1]
 
-    return Peer(advance, np.array(ours.resting_state), amplitude, 1.0)
+    def rates(state):
+        still = equations.parameters | parameters | {pacing["amplitude"]: 0.0}
+        return np.array(slope(0.0, state[order], still))[back]
+
+    return Peer(advance, np.array(ours.resting_state), amplitude, 1.0, rates)
 
 
 def of_steps(
@@ -243,14 +260,23 @@ MINIMAL = {
 
 
 def _wall(text: str, layer: WallLayer) -> Callable[[], Peer]:
-    """The endocardial gate s is put in by hand: that file knows the epicardial one only."""
+    """With the paper's constants, which that file rounds. The endocardial gate s is put in by hand:
+    the file knows the epicardial one only."""
     if layer is WallLayer.ENDOCARDIUM:
         text = text.replace("s_inf = 1/(1 + exp((V + 20)/5))", "s_inf = 1/(1 + exp((V + 28)/5))")
         text = re.sub(r"tau_s = .*", "tau_s = 1000*exp(-((V + 67)**2)/1000) + 8", text)
     pacing = {k: f"stim_{k}" for k in ("start", "period", "duration", "amplitude")}
     g_to, g_ks = layer.value
     return lambda: of_equations(
-        text, WALL.split(), TenTusscherPanfilov(layer), pacing, 52.0, g_to=g_to, g_Ks=g_ks
+        text,
+        WALL.split(),
+        TenTusscherPanfilov(layer),
+        pacing,
+        52.0,
+        g_to=g_to,
+        g_Ks=g_ks,
+        R=8.314472,
+        F=96.4853415,
     )
 
 
@@ -306,12 +332,17 @@ def _minimal(model: BuenoOrovio) -> Callable[[], Peer]:
 
 
 def main(wheels: str, folder: str, *only: str) -> None:
-    for name, peer in peers(Path(wheels)).items():
-        if only and name not in only:
-            continue
-        arrays = reference(peer())
-        with whole_file(Path(folder) / f"{name}.npz") as part, part.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    for name, make in peers(Path(wheels)).items():
+        peer = make()
+        if peer.rates and (not only or f"{name}_rates" in only):
+            _write(Path(folder) / f"{name}_rates.npz", rates(peer))
+        if not only or name in only:
+            _write(Path(folder) / f"{name}.npz", reference(peer))
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Courtemanche:
         *("u", "v", "w", "sodium", "potassium", "calcium", "calcium_up", "calcium_release"),
     )
     threshold: ClassVar[float] = -40.0
-    native: ClassVar[str] = ""
+    native: ClassVar[str] = "courtemanche"
 
     g_na: Float[Array, "..."] | float = 7.8
     g_k1: Float[Array, "..."] | float = 0.09

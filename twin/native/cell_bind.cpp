@@ -60,6 +60,8 @@ ffi::Error Advance(ffi::ThreadPool pool, double time_step, int64_t every, ffi::B
 
 TWIN_CELL_HANDLER(AdvanceTenTusscherPanfilov, ten_tusscher_panfilov, F32);
 TWIN_CELL_HANDLER(AdvanceTenTusscherPanfilov, ten_tusscher_panfilov, F64);
+TWIN_CELL_HANDLER(AdvanceCourtemanche, courtemanche, F32);
+TWIN_CELL_HANDLER(AdvanceCourtemanche, courtemanche, F64);
 
 void add_cells(nb::dict& handlers) {
   const auto add = [&](const char* name, auto* handler) {
@@ -67,4 +69,6 @@ void add_cells(nb::dict& handlers) {
   };
   add("twin_ten_tusscher_panfilov_float32", AdvanceTenTusscherPanfilovF32);
   add("twin_ten_tusscher_panfilov_float64", AdvanceTenTusscherPanfilovF64);
+  add("twin_courtemanche_float32", AdvanceCourtemancheF32);
+  add("twin_courtemanche_float64", AdvanceCourtemancheF64);
 }

@@ -1,6 +1,7 @@
 // Cells by themselves, through many time steps. Compiled once for every instruction set; see
 // eikonal_lanes.h.
 #pragma once
+#include "cell_courtemanche.h"
 #include "cell_ten_tusscher_panfilov.h"
 #include "cells.h"
 
@@ -43,12 +44,14 @@ void advance(const Pacing<Real>& p, int64_t block) {
 
 }  // namespace
 
-#define TWIN_CELLS_OF(set, Real)                                          \
+#define TWIN_CELLS_OF(set, Real)                                            \
   void advance_##set(CellKind kind, const Pacing<Real>& p, int64_t block) { \
-    switch (kind) {                                                       \
-      case CellKind::ten_tusscher_panfilov:                               \
-        return advance<TenTusscherPanfilov<Real>>(p, block);              \
-    }                                                                     \
+    switch (kind) {                                                         \
+      case CellKind::ten_tusscher_panfilov:                                 \
+        return advance<TenTusscherPanfilov<Real>>(p, block);                \
+      case CellKind::courtemanche:                                          \
+        return advance<Courtemanche<Real>>(p, block);                       \
+    }                                                                       \
   }
 #define TWIN_CELLS(set)     \
   TWIN_CELLS_OF(set, float) \
