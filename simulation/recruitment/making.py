@@ -37,7 +37,7 @@ def make_cohort(
     progress: Progress = silent,
 ) -> None:
     """Make what is missing. Ended at any moment, it goes on when it is called again."""
-    count = workers or available_cores()
+    count = available_cores() if workers is None else workers
     if count < 1:
         raise InputError(f"{count} workers were asked for; expected 1 or more")
     folder = folder.absolute()
