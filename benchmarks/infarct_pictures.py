@@ -1,6 +1,10 @@
 """Pictures of sampled infarcts for docs/infarct.md: `python -m twin.benchmarks.infarct_pictures
-FOLDER`. Each row is one: the left ventricle's endocardium and the epicardium, and three short-axis
-slices seen from the apex, as a radiologist does."""
+FOLDER`.
+
+infarcts.png: each row is one infarct: the left ventricle's endocardium and the epicardium, and
+three short-axis slices seen from the apex, as a radiologist does. infarct_territories.png: which
+segments the infarcts of each artery involve, beside the published map of supply.
+"""
 
 import os
 import sys
@@ -9,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pyvista as pv
 from jaxtyping import Float
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from twin.meshes.anatomy.population import sample_heart
 from twin.meshes.files import whole_file
 from twin.meshes.heart import Boundary, Heart
 from twin.simulation.infarct import Infarct
+from twin.simulation.infarction.bullseye import draw_bullseye
 from twin.simulation.infarction.places import Anywhere, Artery, Territory
 
 COLOURS = ["#dcb8a4", "#e8a51c", "#5b1a18"]
@@ -23,6 +30,9 @@ LEVELS = {"basal": 0.82, "middle": 0.55, "apical": 0.28}
 """Apicobasal heights of the slices."""
 
 NODES, AMBIENT = 60_000, 0.3
+
+EACH = 60
+"""Sampled infarcts of an artery."""
 
 SHOWN: dict[str, tuple[int, dict]] = {
     "LAD, large, chronic": (1, {"place": Territory(Artery.LAD), "mass": 0.3, "transmurality": 0.8}),
@@ -143,8 +153,27 @@ def _show(plotter, mesh, frame, kind: str, infarct: Infarct, heart: Heart) -> No
     plotter.camera.parallel_scale = 62.0
 
 
+def draw_territories(heart: Heart, path: Path) -> None:
+    figure = Figure(figsize=(11, 8), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(2, len(Artery))
+    for artery, (published, sampled) in zip(Artery, panels.T, strict=True):
+        supply = {number: float(number in artery.value) for number in range(1, 18)}
+        draw_bullseye(published, supply, f"{artery.name}: supplies (Cerqueira 2002)", label="")
+        found = [
+            Infarct.sample(heart, seed, place=Territory(artery)).describe(heart).segments_scar
+            for seed in range(EACH)
+        ]
+        mean = {number: float(np.mean([one[number] for one in found])) for number in supply}
+        most = max(mean.values())
+        draw_bullseye(sampled, mean, f"mean scar of {EACH} sampled infarcts", most=most)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=80, metadata={"Software": None})
+
+
 def main(folder: str) -> None:
     heart = sample_heart(3, nodes=NODES)
+    draw_territories(heart, Path(folder) / "infarct_territories.png")
     draw(heart, SHOWN, Path(folder) / "infarcts.png")
 
 
