@@ -38,7 +38,8 @@ def synthetic_cohort(
 
 
 def _write_anatomy(folder: Path, plan: Plan, number: int, heart: Heart) -> None:
-    entry = Entry("anatomy", number, number, plan.anatomy_seed(number))
+    seed = plan.anatomy_seed(number)
+    entry = Entry("anatomy", number, number, seed, patient=seed)
     with whole_file(entry.path(folder)) as part, new_file(part) as file:
         group = file.create_group("patient")
         group.attrs["patient"] = json.dumps({"heart": {"origin": f"heart {number}"}})

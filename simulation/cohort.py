@@ -111,9 +111,9 @@ class Cohort(Sequence[StoredCase]):
 
     @property
     def patients(self) -> Int[np.ndarray, " cases"]:
-        """The seed of each case's patient: the same person in two cohorts has the same."""
-        seeds = [{e.anatomy: e.seed for e in store.of_kind("anatomy")} for store in self.stores]
-        return np.array([seeds[s][a] for s, a in self.cases[:, [0, 3]]], np.int64)
+        """A number for each case's heart: the same heart has the same in whichever cohort."""
+        known = [{e.anatomy: e.patient for e in store.of_kind("anatomy")} for store in self.stores]
+        return np.array([known[s][a] for s, a in self.cases[:, [0, 3]].tolist()], np.int64)
 
     @property
     def failures(self) -> Mapping[int, str]:

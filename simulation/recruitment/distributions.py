@@ -12,9 +12,14 @@ MOST_WORDS = 20
 
 
 def distributions_of(cohort: "Cohort") -> dict[str, dict[str, Any]]:
-    """For each column of the table: quantiles, or how often each word is there."""
+    """For each column of the table that says anything: quantiles, or how often each word is
+    there."""
     columns = {k: v for k, v in cohort.table().items() if k not in IDENTITIES}
-    return {name: _spread(values) for name, values in columns.items() if len(values)}
+    return {name: _spread(values) for name, values in columns.items() if _says(values)}
+
+
+def _says(values: np.ndarray) -> bool:
+    return len(values) > 0 and (values.dtype.kind != "f" or bool(np.isfinite(values).any()))
 
 
 def _spread(values: np.ndarray) -> dict[str, Any]:
@@ -24,7 +29,5 @@ def _spread(values: np.ndarray) -> dict[str, Any]:
         return {"words": {str(words[k]) or "none": int(counts[k]) for k in most}}
     known = values[np.isfinite(values)]
     missing = int(len(values) - len(known))
-    if not len(known):
-        return {"p05": np.nan, "median": np.nan, "p95": np.nan, "missing": missing}
     low, middle, high = np.percentile(known, [5, 50, 95]).tolist()
     return {"p05": low, "median": middle, "p95": high, "missing": missing}

@@ -20,7 +20,8 @@ Kind = Literal["anatomy", "shard"]
 class Entry:
     """One anatomy or shard: made, or `failed` with the reason.
 
-    `cases` are the numbers of the cases in the file, `failures` the reason for each that is not.
+    `patient` is the same number for the same heart, in whichever cohort. `cases` are the numbers of
+    the cases in the file, `failures` the reason for each that is not.
     `seconds` are by stage, on the clock.
     """
 
@@ -28,6 +29,7 @@ class Entry:
     number: int
     anatomy: int
     seed: int
+    patient: int = 0
     sha256: str = ""
     bytes: int = 0
     cases: Sequence[int] = ()

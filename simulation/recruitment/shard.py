@@ -35,7 +35,8 @@ def make_anatomy(folder: Path, plan: Plan, number: int) -> Entry:
             with whole_file(path) as part, new_file(part) as file:
                 file.attrs.update(_identity(plan, number, plan.anatomy_seed(number)))
                 patient.write(file.create_group("patient"))
-    return _enter(folder, Entry("anatomy", number, number, plan.anatomy_seed(number)), seconds)
+    entry = Entry("anatomy", number, number, plan.anatomy_seed(number), _person(plan, patient))
+    return _enter(folder, entry, seconds)
 
 
 def make_shard(folder: Path, plan: Plan, number: int) -> Entry:
@@ -91,6 +92,12 @@ def _checked(case: Case | CaseFailure) -> Case | CaseFailure:
     if largest >= LARGEST:
         return CaseFailure(f"the ECG reaches {largest:.3g} mV, which no body surface does")
     return case
+
+
+def _person(plan: Plan, patient: Patient) -> int:
+    """A heart of the population is known by its seed, in whatever mesh; one of a file by itself,
+    for another patient may have been given the same."""
+    return int(patient.heart.content[:13], 16) if plan.recipe.files else patient.seed
 
 
 def _identity(plan: Plan, anatomy: int, seed: int) -> dict[str, object]:

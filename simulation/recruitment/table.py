@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def table_of(cohort: "Cohort") -> dict[str, np.ndarray]:
     """A row a case, in the cohort's order; NaN and empty words where a case has no such thing."""
-    pieces = [_piece(cohort, store, shard) for store, shard in _shards(cohort)]
+    patients = cohort.patients
+    pieces = [_piece(cohort, patients, store, shard) for store, shard in _shards(cohort)]
     names = list(dict.fromkeys(name for piece in pieces for name in piece))
     places = np.concatenate([piece["place"] for piece in pieces]) if pieces else np.zeros(0, int)
     order = np.argsort(places)
@@ -46,7 +47,7 @@ def _shards(cohort: "Cohort") -> list[tuple[int, int]]:
     return [tuple(pair) for pair in np.unique(cohort.cases[:, :2], axis=0).tolist()]
 
 
-def _piece(cohort: "Cohort", store: int, shard: int) -> dict[str, np.ndarray]:
+def _piece(cohort: "Cohort", patients: np.ndarray, store: int, shard: int) -> dict[str, np.ndarray]:
     """The cohort's rows of one shard, with their place in the cohort."""
     places = np.flatnonzero((cohort.cases[:, 0] == store) & (cohort.cases[:, 1] == shard))
     rows = cohort.cases[places, 2]
@@ -55,7 +56,7 @@ def _piece(cohort: "Cohort", store: int, shard: int) -> dict[str, np.ndarray]:
         "place": places,
         "case": kept[""]["case"][rows],
         "seed": kept[""]["seed"][rows],
-        "patient": cohort.patients[places],
+        "patient": patients[places],
         "healthy": kept[""]["healthy"][rows].astype(bool),
     }
     summary = {name: values[rows] for name, values in kept["summary"].items()}
@@ -63,8 +64,8 @@ def _piece(cohort: "Cohort", store: int, shard: int) -> dict[str, np.ndarray]:
     return own | summary | drawn
 
 
-def _column(piece: dict[str, np.ndarray], name: str) -> np.ndarray | None:
-    return piece.get(name) if name in piece else np.full(len(piece["place"]), np.nan)
+def _column(piece: dict[str, np.ndarray], name: str) -> np.ndarray:
+    return piece[name] if name in piece else np.full(len(piece["place"]), np.nan)
 
 
 def _joined(columns: list) -> np.ndarray:

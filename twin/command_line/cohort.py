@@ -262,7 +262,8 @@ def _line(name: str, row: dict[str, Any]) -> str:
         return f"{name}: " + ", ".join(f"{word} {count:,}" for word, count in row["words"].items())
     low, middle, high = (f"{row[key]:.4g}" for key in ("p05", "median", "p95"))
     missing = f", none in {row['missing']:,}" if row["missing"] else ""
-    return f"{name}: {middle} ({low} to {high}){missing}"
+    spread = f"{middle} ({low} to {high})" if low != high else f"{middle}"
+    return f"{name}: {spread}{missing}"
 
 
 def _write(part: "Cohort", output: Path) -> None:
