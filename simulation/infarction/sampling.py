@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.sparse.csgraph import dijkstra
 
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
@@ -121,8 +122,6 @@ def _apart(wall: Wall, centre: int, others: list[int]) -> bool:
 
 def _near_right(wall: Wall) -> Bool[np.ndarray, " columns"]:
     """The left ventricle's columns beside the right one's free wall."""
-    from scipy.sparse.csgraph import dijkstra
-
     starts = np.flatnonzero(wall.is_right)
     distance = dijkstra(wall.column_ways, indices=starts, min_only=True, limit=NEAR_RIGHT)
     return np.isfinite(distance)
