@@ -21,9 +21,23 @@ STRIP = 10_000.0
 
 
 @dataclass(frozen=True, eq=False)
+class RecordedPotentials:
+    """Potentials (mV) at the nodes at evenly spaced `times` (ms)."""
+
+    times: Float[np.ndarray, " times"]
+    potentials: Float[np.ndarray, "times points"]
+
+    def at(self, time: float) -> Float[np.ndarray, " points"]:
+        """Those nearest in time."""
+        return self.potentials[int(np.abs(self.times - time).argmin())]
+
+
+@dataclass(frozen=True, eq=False)
 class HeartBeat:
     """What `Simulation.run` makes. Times are ms of the activation's clock, potentials mV.
 
+    `recorded` are potentials that a reaction-diffusion run left; without them they follow from
+    activation, durations and the action potentials.
     `durations` are those of the action potentials (APD90) at the heart's nodes; `start` is the
     time of the ECG's first sample.
     """
@@ -35,6 +49,7 @@ class HeartBeat:
     action_potentials: ActionPotentials
     ecg: ECG
     start: float
+    recorded: RecordedPotentials | None = None
     remarks: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
 
@@ -45,6 +60,8 @@ class HeartBeat:
 
     def potentials(self, time: float) -> Float[np.ndarray, " points"]:
         """Transmembrane potential of each node, mV; at rest where no front comes."""
+        if self.recorded is not None:
+            return self.recorded.at(time)
         return self.action_potentials.at(time - self.activation.times, self.durations)
 
     @cached_property

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,9 @@ from twin.simulation.heartbeat import HeartBeat
 from twin.simulation.recording.paper import plot_ecgs, summarise
 from twin.simulation.settings import Potentials, Settings
 from twin.simulation.simulation import Simulation
+
+if TYPE_CHECKING:
+    from twin.simulation.reaction_simulation import ReactionSimulation
 
 ACTIVATION = "activation.vtu"
 POTENTIALS = "potentials.vtkhdf"
@@ -40,7 +44,7 @@ def check_results(folder: str | Path) -> None:
 
 def simulate_to(
     folder: str | Path,
-    simulation: Simulation,
+    simulation: "Simulation | ReactionSimulation",
     inputs: Mapping[str, object] | None = None,
     progress: Progress = silent,
 ) -> HeartBeat:

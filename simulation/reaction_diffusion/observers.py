@@ -76,13 +76,18 @@ class Signals:
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """The whole potential, kept as samples; `show` is called with each (ms, mV) besides."""
+    """The whole potential each `interval` ms, a multiple of the run's own samples; `show` is called
+    with each (ms, mV) besides."""
 
+    interval: float
     show: Callable[[float, np.ndarray], None] | None = None
-    keep: bool = True
     name: str = "frames"
 
     def observe(self, time: float, potential: Float[Array, " points"]) -> Array | None:
+        if abs(time / self.interval - round(time / self.interval)) * self.interval > 1e-6 * (
+            1 + time
+        ):
+            return None
         if self.show is not None:
             self.show(time, np.asarray(potential))
-        return potential if self.keep else None
+        return potential

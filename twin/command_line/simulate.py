@@ -1,5 +1,7 @@
 """`twin simulate`: from a heart to its activation, potentials and 12-lead ECG."""
 
+import shutil
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +11,18 @@ from twin.command_line.console import say, say_json, watched
 
 if TYPE_CHECKING:
     from twin.simulation.settings import Settings
+
+RUNNING = "running"
+"""Folder inside the results for what a run shows of itself, and saves, while it goes on."""
+
+
+class Front(StrEnum):
+    """How the front gets through the heart."""
+
+    EIKONAL = "eikonal"
+    REACTION_EIKONAL = "reaction-eikonal"
+    MONODOMAIN = "monodomain"
+
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="A folder for the results.")]
 
@@ -24,6 +38,12 @@ def simulate(
     lungs: Annotated[list[Path] | None, typer.Option(help="Surface; give it twice.")] = None,
     torso_unit: Annotated[str | None, typer.Option(help="um, mm, cm or m, if unclear.")] = None,
     settings: Annotated[Path | None, typer.Option(help="TOML; see --write-settings.")] = None,
+    model: Annotated[
+        Front, typer.Option(help="How the front gets through the heart.")
+    ] = Front.EIKONAL,
+    cell: Annotated[
+        str, typer.Option(help="Of monodomain and reaction-eikonal; see docs/monodomain.md.")
+    ] = "ten-tusscher-panfilov",
     output: Folder = Path("out"),
     unit: Annotated[str | None, typer.Option(help="Unit of the heart's file, if unclear.")] = None,
     axes: Annotated[str | None, typer.Option(help="LPS or RAS of the heart's file.")] = None,
@@ -53,7 +73,9 @@ def simulate(
         files = {"heart": heart, "settings": settings}
         inputs = {name: str(path) for name, path in files.items() if path}
         hashes = {name: file_hash(path) for name, path in files.items() if path and path.is_file()}
-        beat = simulate_to(output, simulation, {"files": inputs, "sha256": hashes}, progress)
+        chosen_model = _reacting(simulation, model, cell, output) or simulation
+        beat = simulate_to(output, chosen_model, {"files": inputs, "sha256": hashes}, progress)
+        shutil.rmtree(output / RUNNING, ignore_errors=True)
     said: Any = read.provenance.get("remarks", ())
     for remark in (*said, *beat.remarks):
         say(f"note: {remark}", err=True)
@@ -76,6 +98,18 @@ def _settings(path, torso, electrodes, lungs, torso_unit) -> "Settings":
     }
     body = settings.torso.model_copy(update={k: v for k, v in given.items() if v})
     return settings.model_copy(update={"torso": body})
+
+
+def _reacting(simulation, model: Front, cell: str, output: Path):
+    """The reaction-diffusion simulation that was asked for; None for the eikonal's."""
+    if model is Front.EIKONAL:
+        return None
+    from twin.meshes.errors import InputError
+    from twin.simulation.reaction_simulation import CELLS, Model, ReactionSimulation
+
+    if cell not in CELLS:
+        raise InputError(f"there is no cell model '{cell}'; known are: {', '.join(CELLS)}")
+    return ReactionSimulation(simulation, Model(model.value), CELLS[cell](), output / RUNNING)
 
 
 def _tell(beat, output: Path) -> None:
