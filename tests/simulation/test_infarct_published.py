@@ -100,9 +100,10 @@ class TestBand:
         septum = np.flatnonzero(wall.within_left & (wall.depth > 0.95))
         septum = np.intersect1d(septum, heart.boundary_nodes(Boundary.RV_ENDOCARDIUM))
         facing = wall.feet[wall.is_right]
-        along = dijkstra(wall.mesh_ways, indices=septum, min_only=True, limit=12.0)[facing]
+        along = dijkstra(wall.mesh_ways, indices=septum, min_only=True, limit=6.0)[facing]
         across, nearest = cKDTree(heart.points[septum]).query(heart.points[facing])
         place = np.argmin(np.where(np.isinf(along), across, np.inf))
+        assert across[place] < 5.0
         centre = heart.points[septum[nearest[place]]]
         scar = np.linalg.norm(heart.points - centre, axis=1) < 6
         scar &= wall.within_left
