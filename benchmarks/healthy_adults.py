@@ -27,7 +27,7 @@ from twin.simulation.recording.measures import Measures
 
 NODES = 40_000
 SAMPLES = 700
-VERSION, BEATS = 1, 2
+VERSION, BEATS = 1, 3
 """Of the anatomies and of the beats kept on disk; a change of method changes it."""
 
 ANATOMY = ("points", "tetrahedra", "triangles", "boundary")

@@ -23,7 +23,7 @@ class Physiology:
     coupling: length over which neighbours even out their repolarisation, mm.
     """
 
-    speeds: tuple[float, float, float] = (0.65, 0.52, 0.48)
+    speeds: tuple[float, float, float] = (0.60, 0.30, 0.25)
     purkinje: PurkinjeRule = field(default_factory=PurkinjeRule)
     tree_seed: int = 0
     durations: DurationGradients = field(default_factory=DurationGradients)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import bmat, coo_array, csr_array, diags_array
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import breadth_first_order, dijkstra
 from scipy.spatial import cKDTree
 
 from twin.meshes.errors import InputError
@@ -49,18 +49,18 @@ class PurkinjeRule:
     """
 
     speed: float = 3.0
-    network_speed: tuple[float, float] = (0.95, 1.8)
+    network_speed: tuple[float, float] = (1.2, 1.8)
     spacing: float = 4.0
-    reach: tuple[float, float] = (0.82, 1.0)
+    reach: tuple[float, float] = (0.85, 1.0)
     fascicles: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
         (
-            ((0.90, 0.83), (0.70, 0.80), (0.60, 0.45)),
-            ((0.90, 0.83), (0.70, 0.83), (0.55, 0.85)),
-            ((0.90, 0.83), (0.70, 0.88), (0.55, 0.02)),
+            ((0.90, 0.83), (0.75, 0.72), (0.45, 0.50)),
+            ((0.90, 0.83), (0.70, 0.83), (0.50, 0.83)),
+            ((0.90, 0.83), (0.75, 0.94), (0.45, 0.10)),
         ),
         (((0.90, 0.80), (0.60, 0.80), (0.50, 0.78)),),
     )
-    insulated: tuple[float, float] = (0.66, 0.55)
+    insulated: tuple[float, float] = (0.63, 0.55)
     free_wall: tuple[tuple[tuple[float, float], ...], ...] = (
         ((0.50, 0.80), (0.75, 0.75)),
         ((0.50, 0.80), (0.75, 0.90)),
@@ -74,7 +74,8 @@ class Purkinje:
     """A tree whose branches are insulated from the heart except at its junctions.
 
     `edges` run from parent to child between `points` (mm); node 0 is the bundle of His. Each row
-    of `junctions` ties a node of the tree to a node of the heart.
+    of `junctions` ties a node of the tree to a node of the heart. `band` is the node at which the
+    moderator band meets the right free wall, where there is one.
     """
 
     points: Float[np.ndarray, "nodes 3"]
@@ -83,6 +84,7 @@ class Purkinje:
     speeds: Float[np.ndarray, " edges"]
     junctions: Int[np.ndarray, "junctions 2"]
     rule: PurkinjeRule = field(default_factory=PurkinjeRule)
+    band: int | None = None
 
     @staticmethod
     def grow(heart: Heart, rule: PurkinjeRule | None = None, seed: int = 0) -> "Purkinje":
@@ -113,19 +115,29 @@ class Purkinje:
     def cut(self, bundle: Bundle, reentry: bool = False) -> "Purkinje":
         """Bundle-branch block: the branch is severed at its origin.
 
-        As in the textbook, its ventricle is then activated by muscle alone: the network below the
-        cut takes no part. With `reentry` it conducts a front that enters it from the heart, which
-        leaves little of a right block.
+        As in the textbook, its ventricle is then activated through the septum's muscle: the branch
+        and the network it feeds take no part. Only what lies beyond the moderator band, the network
+        of the right free wall, conducts a front that enters it from the heart. With `reentry` all
+        of the network does, which leaves little of a right block.
         """
         own = self.bundle == bundle
         first = (self.edges[:, 0] == 0) & own
         if not first.any():
             raise InputError(f"the tree has no {bundle.name.lower()} bundle branch left to cut")
-        kept = ~first if reentry else ~own
+        kept = ~first if reentry else ~own | self._beyond_band()
         left = {name: getattr(self, name)[kept] for name in ("edges", "bundle", "speeds")}
         silent = np.setdiff1d(self.edges[~kept, 1], left["edges"])
         tied = ~np.isin(self.junctions[:, 0], silent)
         return replace(self, junctions=self.junctions[tied], **left)
+
+    def _beyond_band(self) -> Bool[np.ndarray, " edges"]:
+        """The branches that the moderator band carries the right bundle branch to."""
+        if self.band is None:
+            return np.zeros(len(self.edges), bool)
+        size = len(self.points)
+        ways = coo_array((np.ones(len(self.edges)), tuple(self.edges.T)), shape=(size, size))
+        below = breadth_first_order(ways.tocsr(), self.band, return_predecessors=False)
+        return np.isin(self.edges[:, 0], below)
 
     def dead_branches(
         self, heart: Heart, dead: Bool[np.ndarray, "*batch points"]
@@ -182,8 +194,8 @@ class Purkinje:
 
 
 def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.random.Generator):
-    """Edges (parent, child) between heart nodes, their speeds, the top node, and the terminal
-    heart nodes."""
+    """Edges (parent, child) between heart nodes, their speeds, the top node, the terminal heart
+    nodes, and the one at which the moderator band ends."""
     triangles = heart.boundary_triangles(ENDOCARDIUM[bundle])
     nodes, triangles = np.unique(triangles, return_inverse=True)
     graph = _surface_graph(heart.points[nodes], triangles.reshape(-1, 3))
@@ -192,9 +204,10 @@ def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.ra
 
     trunk = _trunk(heart, nodes, graph, rule.fascicles[bundle])
     top = _nearest(heart, nodes, rule.fascicles[bundle][0][0])
+    band = None
     if bundle == Bundle.RIGHT and rule.free_wall:
-        end = _nearest(heart, nodes, rule.fascicles[bundle][0][-1])
-        trunk[_nearest(heart, nodes, rule.free_wall[0][0], ventricle=1)] = end
+        band = _nearest(heart, nodes, rule.free_wall[0][0], ventricle=1)
+        trunk[band] = _nearest(heart, nodes, rule.fascicles[bundle][0][-1])
         trunk = _trunk(heart, nodes, graph, rule.free_wall, ventricle=1) | trunk
     height = heart.coordinates.apicobasal[nodes]
     terminals = _spread(
@@ -212,7 +225,8 @@ def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.ra
     edges = _ways_to_top(parents, np.concatenate([terminals, laid]))
     bundled = np.isin(edges[:, 1], laid)
     speeds = np.where(bundled, rule.speed, rule.network_speed[bundle])
-    return nodes[edges], speeds, int(nodes[top]), nodes[np.setdiff1d(terminals, laid)]
+    terminals = nodes[np.setdiff1d(terminals, laid)]
+    return nodes[edges], speeds, int(nodes[top]), terminals, None if band is None else nodes[band]
 
 
 def _surface_graph(points: np.ndarray, triangles: np.ndarray) -> csr_array:
@@ -322,16 +336,17 @@ def _ways_to_top(parents: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 def _join(heart: Heart, branches: list, rule: PurkinjeRule) -> Purkinje:
     """The branches as one tree under the bundle of His, which lies where they begin."""
-    his = np.mean([heart.points[top] for _, _, _, top, _ in branches], axis=0)
+    his = np.mean([heart.points[top] for _, _, _, top, _, _ in branches], axis=0)
     points, edges, bundles, speeds, junctions = [his[None]], list[np.ndarray](), [], [], []
-    size = 1
-    for bundle, own_edges, own_speeds, top, terminals in branches:
+    size, band = 1, None
+    for bundle, own_edges, own_speeds, top, terminals, landing in branches:
         nodes, renumbered = np.unique(own_edges, return_inverse=True)
         place = dict(zip(nodes.tolist(), range(size, size + len(nodes)), strict=True))
         edges += [np.array([[0, place[top]]]), renumbered.reshape(-1, 2) + size]
         speeds += [np.array([rule.speed]), own_speeds]
         bundles.append(np.full(1 + len(own_edges), int(bundle), np.int8))
         junctions.append(np.array([(place[int(t)], t) for t in terminals], np.int32))
+        band = band if landing is None else place[int(landing)]
         points.append(heart.points[nodes])
         size += len(nodes)
     return Purkinje(
@@ -341,4 +356,5 @@ def _join(heart: Heart, branches: list, rule: PurkinjeRule) -> Purkinje:
         speeds=np.concatenate(speeds),
         junctions=np.concatenate(junctions),
         rule=rule,
+        band=band,
     )

@@ -30,17 +30,18 @@ class DurationGradients:
     Over the left endocardium durations differ by 64 ms, longest in the septum and below, shortest
     at the side, and the endocardium repolarises 6 % of QT after the epicardium (Franz et al.,
     Circulation 75:379, 1987), so its duration is longer by that and by what activation takes. Both
-    ventricles recover alike (Stoks et al., Europace 26:euae172, 2024). No one gradient makes T
+    ventricles recover alike (Stoks et al., Europace 26:euae172, 2024), so the right one, whose thin
+    wall is activated sooner, has the longer durations. No one gradient makes T
     waves of clinical size in all leads; several together do ("Effects of action potential duration
     gradients on T wave", J Electrocardiol, 2016). The defaults keep to these sizes and make T
     upright where it is so in health; see docs/forward_ecg.md.
     """
 
     mean: float = 340.0
-    apicobasal: float = 38.0
-    transmural: float = 38.0
-    interventricular: float = 0.0
-    anteroposterior: float = 25.0
+    apicobasal: float = 42.0
+    transmural: float = 45.0
+    interventricular: float = -12.0
+    anteroposterior: float = 15.0
     septolateral: float = 64.0
 
     def __post_init__(self) -> None:
