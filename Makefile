@@ -31,7 +31,7 @@ suite: .venv/installed
 # the pinned jax, and a changed kernel rebuilds in seconds.
 .venv/installed: .venv/tools pyproject.toml $(NATIVE)
 	mkdir -p build
-	$(PIP) --no-build-isolation --editable '.[dev]'
+	$(PIP) --no-build-isolation --editable '.[dev,cluster]'
 	touch $@
 
 .venv/tools: constraints.txt

@@ -94,8 +94,8 @@ class SingleNodeSlurm:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def _start(self, *command: str) -> subprocess.Popen:
-        log = self.folder / f"{command[0]}.out"
-        return subprocess.Popen(command, stdout=log.open("wb"), stderr=subprocess.STDOUT)
+        with open(self.folder / f"{command[0]}.out", "wb") as log:
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
     def _munge(self) -> None:
         if subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0:
