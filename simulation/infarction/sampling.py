@@ -188,16 +188,19 @@ def _rounded_off(
     """With the nodes that have no living element left, and scar's elements."""
     while True:
         dead = touched(wall, scar)
-        bare = wall.without(dead) & ~scar
-        if not bare.any():
+        whole = scar | wall.without(dead)
+        scar = whole | _down_to_feet(whole & ~scar, wall, allowed)
+        # A bare node adds no element to the dead ones; what lies below it may.
+        if (scar == whole).all():
             return scar, dead
-        scar = scar | _down_to_feet(bare, wall, allowed)
 
 
 def _down_to_feet(
     nodes: Bool[np.ndarray, " points"], wall: Wall, allowed: Bool[np.ndarray, " points"]
 ) -> Bool[np.ndarray, " points"]:
     """The nodes with all that lies below them in their columns: nothing dies above what lives."""
+    if not nodes.any():
+        return nodes
     highest = np.full(len(wall.feet), -1.0)
     np.maximum.at(highest, wall.columns[nodes], wall.depth[nodes])
     return nodes | (allowed & (wall.depth <= highest[wall.columns]))
