@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import jax
@@ -58,7 +59,7 @@ def atrium() -> Shell:
     points = sphere.vertices[used] * RADII
     triangles = own.reshape(-1, 3)
     centres = points[triangles].mean(axis=1)
-    around = np.cross([0.0, 0.0, 1.0], centres) + [1e-3, 0, 0]
+    around = np.cross([0.0, 0.0, 1.0], centres) + np.array([1e-3, 0, 0])
     return Shell(points.astype(np.float32), triangles, around)
 
 
@@ -75,13 +76,11 @@ def _restarted(model, start, rest, probes, duration, whole) -> Figure:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.h5"
         interrupted = _Interruption(duration / 2)
-        try:
+        with suppress(KeyboardInterrupt):
             model.run(
                 rest, duration, start=start, observers=[probes],
                 checkpoint=Checkpoint(path, 0.0), progress=interrupted,
             )  # fmt: skip
-        except KeyboardInterrupt:
-            pass
         resumed = model.run(
             rest, duration, start=start, observers=[probes], checkpoint=Checkpoint(path)
         )

@@ -30,7 +30,7 @@ class Stimulus:
     @staticmethod
     def none(points: int, kind=np.float32) -> "Stimulus":
         nothing = jnp.zeros(0, kind)
-        onsets = jnp.zeros((0, points), kind)
+        onsets = jnp.full((1, points), jnp.inf, kind)
         return Stimulus(onsets, jnp.zeros(0, np.int32), nothing, nothing, nothing)
 
     @staticmethod

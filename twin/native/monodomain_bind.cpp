@@ -83,6 +83,8 @@ ffi::Error March(ffi::ThreadPool pool, int64_t steps, bool mixed, double time_st
 
 TWIN_MONODOMAIN_HANDLER(MarchTenTusscherPanfilov, ten_tusscher_panfilov, F32);
 TWIN_MONODOMAIN_HANDLER(MarchTenTusscherPanfilov, ten_tusscher_panfilov, F64);
+TWIN_MONODOMAIN_HANDLER(MarchCourtemanche, courtemanche, F32);
+TWIN_MONODOMAIN_HANDLER(MarchCourtemanche, courtemanche, F64);
 
 void add_monodomain(nb::dict& handlers) {
   const auto add = [&](const char* name, auto* handler) {
@@ -90,4 +92,6 @@ void add_monodomain(nb::dict& handlers) {
   };
   add("twin_monodomain_ten_tusscher_panfilov_float32", MarchTenTusscherPanfilovF32);
   add("twin_monodomain_ten_tusscher_panfilov_float64", MarchTenTusscherPanfilovF64);
+  add("twin_monodomain_courtemanche_float32", MarchCourtemancheF32);
+  add("twin_monodomain_courtemanche_float64", MarchCourtemancheF64);
 }

@@ -1,6 +1,7 @@
 // A step of the monodomain equation for one block of nodes. Compiled once for every instruction set;
 // see eikonal_lanes.h.
 #pragma once
+#include "cell_courtemanche.h"
 #include "cell_ten_tusscher_panfilov.h"
 #include "monodomain.h"
 
@@ -170,6 +171,8 @@ void step(const March<Real>& march, int64_t block) {
     switch (kind) {                                                                          \
       case CellKind::ten_tusscher_panfilov:                                                  \
         return step<TenTusscherPanfilov<Real>>(march, block);                                \
+      case CellKind::courtemanche:                                                           \
+        return step<Courtemanche<Real>>(march, block);                                       \
     }                                                                                        \
   }
 #define TWIN_MONODOMAIN(set)     \
