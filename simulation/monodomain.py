@@ -128,6 +128,9 @@ class Monodomain:
             raise InputError(
                 f"stimulus for {stimulus.onsets.shape[1]:,} nodes, the mesh has {self.nodes:,}"
             )
+        names = tuple(observer.name for observer in observers)
+        if len(set(names)) < len(names):
+            raise InputError(f"observers: two have one name ({', '.join(names)}); rename one")
         state = start or self.at_rest()
         stimulus = stimulus.astype(self.kind)
         return propagate(
@@ -139,7 +142,7 @@ class Monodomain:
             tuple(observers),
             checkpoint,
             self.stability,
-            (self.mesh.content, self.equation, stimulus),
+            (self.mesh.content, names, every, self.equation, stimulus),
             progress,
         )
 

@@ -3,6 +3,7 @@
 import hashlib
 import time as clock
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 
 import h5py
@@ -78,7 +79,7 @@ class Checkpoint:
 def _digest(value: object) -> str:
     """SHA-256 of a tree: its shape and its leaves."""
     leaves, shape = jax.tree.flatten(value)
-    digest = hashlib.sha256(str(shape).encode())
+    digest = hashlib.sha256(f"{version('twin')} {shape}".encode())
     for leaf in leaves:
         array = None if isinstance(leaf, str) else np.asarray(leaf)
         digest.update(leaf.encode() if array is None else array.dtype.str.encode())
