@@ -6,7 +6,7 @@
     python -m twin.benchmarks.cell_references WHEELS tests/simulation/cells
 
 All are under the MIT licence. Nothing of them is installed or kept: equations are read out of the
-wheels, integrated here (LSODA to 1e-8, or the implementation's own step of 0.01 ms), and only the
+wheels, compiled and integrated here (LSODA to 1e-8, or their own steps of 0.005 ms), and only the
 potentials are written. Each file holds a state in our order, the potential (mV, each ms) of the
 third beat at 1 Hz from there, and the APD90 after a premature stimulus at some intervals; where
 the equations themselves can be read, a second file holds rates of change at some potentials.
@@ -21,9 +21,12 @@ import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.integrate import solve_ivp
 
@@ -122,8 +125,8 @@ class Equations:
         rates = ", ".join(f"d{name}_dt" for name in self.states)
         unpack = "".join(f"    {name} = p[{name!r}]\n" for name in self.parameters)
         code = f"def slope(time, y, p):\n    {states} = y\n{unpack}" + "\n".join(lines)
-        space: dict[str, Any] = {n: getattr(math, n) for n in ("expm1", "log", "sqrt", "floor")}
-        space |= COMPARISONS | {"exp": _exp}
+        space: dict[str, Any] = {n: getattr(jnp, n) for n in ("exp", "log", "sqrt", "floor")}
+        space |= COMPARISONS
         exec(code + f"\n    return ({rates},)", space)
         return space["slope"]
 
@@ -145,15 +148,15 @@ class Equations:
 
 
 COMPARISONS: dict[str, Any] = {
-    "Conditional": lambda condition, yes, no: yes if condition else no,
-    "Eq": lambda a, b: a == b, "Ge": lambda a, b: a >= b, "Gt": lambda a, b: a > b,
-    "Le": lambda a, b: a <= b, "Lt": lambda a, b: a < b,
-    "And": lambda a, b: a and b, "Or": lambda a, b: a or b,
-}  # fmt: skip
-
-
-def _exp(x: float) -> float:
-    return math.exp(min(x, 700.0))
+    "Conditional": jnp.where,
+    "Eq": jnp.equal,
+    "Ge": jnp.greater_equal,
+    "Gt": jnp.greater,
+    "Le": jnp.less_equal,
+    "Lt": jnp.less,
+    "And": jnp.logical_and,
+    "Or": jnp.logical_or,
+}
 
 
 def _number(node) -> float:
@@ -165,7 +168,9 @@ def of_equations(
 ) -> Peer:
     """`names` are the peer's of our variables; `pacing` names its stimulus parameters."""
     equations = Equations(text)
-    slope, order = equations.slope(), [names.index(n) for n in equations.states]
+    written, order = equations.slope(), [names.index(n) for n in equations.states]
+    slope = jax.jit(lambda t, y, p: jnp.stack([jnp.asarray(rate) for rate in written(t, y, p)]))
+    jacobian = jax.jit(jax.jacfwd(slope, argnums=1))
     back = np.argsort(order)
     assert len(names) == len(equations.states)
 
@@ -173,9 +178,15 @@ def of_equations(
         pulse = {pacing["start"]: 0.0, pacing["period"]: 1e9, pacing["duration"]: 1e9}
         values = equations.parameters | parameters | pulse | {pacing["amplitude"]: -stimulus}
         solution = solve_ivp(
-            lambda t, y: slope(t, y, values), (0.0, duration), state[order], method="LSODA",
-            t_eval=np.append(np.arange(duration), duration), rtol=1e-8, atol=1e-10,
-        )  # fmt: skip
+            lambda t, y: np.asarray(slope(t, y, values)),
+            (0.0, duration),
+            state[order],
+            method="LSODA",
+            jac=lambda t, y: np.asarray(jacobian(t, y, values)),
+            t_eval=np.append(np.arange(duration), duration),
+            rtol=1e-8,
+            atol=1e-10,
+        )
         states = solution.y[back]
         return states[:, -1], states[0, :-1]
 
@@ -190,27 +201,37 @@ def of_steps(
     module: str, names: list[str], ours, amplitude: float, *,
     scale: float = 1.0, rest: float = 0.0, potassium: float = 0.0, **parameters: Any,
 ) -> Peer:  # fmt: skip
-    """Of a function that takes one step of 0.01 ms; potential = `rest` + `scale` x its own.
+    """Of a function that takes one step of 0.005 ms; potential = `rest` + `scale` x its own.
     `potassium` is what a unit of stimulus adds to it per ms, where that is not in its equations."""
-    operations = importlib.import_module(module)
+    operations: Any = importlib.import_module(module)
     constants = operations.get_parameters() | parameters
     order = [n for n in inspect.signature(operations.ionic_step).parameters if n in names]
-    step = 0.01
+    step = 0.005
+
+    for name in ("exp", "log", "sqrt", "tanh"):
+        setattr(operations, name, getattr(jnp, name))
+    operations.calc_where = jnp.where
+
+    def one(values, stimulus):
+        rate, *others = operations.ionic_step(step, **values, **constants)
+        potential = values[names[0]] + step * (rate + stimulus / scale)
+        after = dict(zip(order, [potential, *others], strict=True))
+        if potassium:
+            after["ki"] += step * stimulus * potassium
+        return after, values[names[0]]
+
+    @partial(jax.jit, static_argnums=2)
+    def run(values, stimulus, milliseconds):
+        steps = milliseconds * round(1 / step)
+        return jax.lax.scan(lambda v, _: one(v, stimulus), values, length=steps)
 
     def advance(state, stimulus, duration):
         values = dict(zip(names, state, strict=True))
         values[names[0]] = (values[names[0]] - rest) / scale
-        potentials = []
-        for index in range(round(duration / step)):
-            if index % round(1 / step) == 0:
-                potentials.append(rest + scale * values[names[0]])
-            rate, *others = operations.ionic_step(step, **values, **constants)
-            potential = values[names[0]] + step * (rate + stimulus / scale)
-            values = dict(zip(order, [potential, *others], strict=True))
-            if potassium:
-                values["ki"] += step * stimulus * potassium
+        values, potentials = run(values, stimulus, round(duration))
         values[names[0]] = rest + scale * values[names[0]]
-        return np.array([values[n] for n in names]), np.array(potentials)
+        trace = rest + scale * np.asarray(potentials)[:: round(1 / step)]
+        return np.array([float(values[n]) for n in names]), trace
 
     return Peer(advance, np.array(ours.resting_state), amplitude, 2.0)
 
@@ -332,6 +353,7 @@ def _minimal(model: BuenoOrovio) -> Callable[[], Peer]:
 
 
 def main(wheels: str, folder: str, *only: str) -> None:
+    jax.config.update("jax_enable_x64", True)
     for name, make in peers(Path(wheels)).items():
         peer = make()
         if peer.rates and (not only or f"{name}_rates" in only):

@@ -1,5 +1,6 @@
 """Human ventricular myocyte of ten Tusscher and Panfilov (Am J Physiol 291:H1088, 2006)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
@@ -30,7 +31,9 @@ class TenTusscherPanfilov:
     """Nineteen variables; mV, ms, mM, currents in pA/pF. Gates advance by Rush and Larsen.
 
     Conductances are in nS/pF, one for all cells or one for each. `repolarising` multiplies I_Kr
-    and I_Ks together: 0.5 to 4 makes action potentials of 370 to 180 ms at 1 Hz.
+    and I_Ks together: 0.5 to 4 makes action potentials of 370 to 180 ms at 1 Hz. `g_to`, `g_ks`
+    and which cells have the endocardial inactivation of I_to (1, else 0) are the layer's where
+    they are not given; `layered` gives each cell its own layer.
     """
 
     variables: ClassVar[tuple[str, ...]] = (
@@ -46,6 +49,16 @@ class TenTusscherPanfilov:
     g_kr: Float[Array, "..."] | float = 0.153
     g_k1: Float[Array, "..."] | float = 5.405
     repolarising: Float[Array, "..."] | float = 1.0
+    g_to: Float[Array, "..."] | float | None = None
+    g_ks: Float[Array, "..."] | float | None = None
+    endocardial: Float[Array, "..."] | float | None = None
+
+    @classmethod
+    def layered(cls, layers: Sequence[Layer]) -> "TenTusscherPanfilov":
+        """Every cell from a layer of its own."""
+        g_to, g_ks = jnp.array([layer.value for layer in layers]).T
+        endocardial = jnp.array([float(layer is Layer.ENDOCARDIUM) for layer in layers])
+        return cls(g_to=g_to, g_ks=g_ks, endocardial=endocardial)
 
     @property
     def resting_state(self) -> tuple[float, ...]:
@@ -57,10 +70,16 @@ class TenTusscherPanfilov:
 
     @property
     def native_parameters(self) -> tuple[Float[Array, "..."] | float, ...]:
-        g_to, g_ks = self.layer.value
-        endocardial = float(self.layer is Layer.ENDOCARDIUM)
+        g_to, g_ks = self._of_layer()
+        endocardial = self.endocardial
+        if endocardial is None:
+            endocardial = float(self.layer is Layer.ENDOCARDIUM)
         slow, rapid = self.repolarising * g_ks, self.repolarising * self.g_kr
         return self.g_na, self.g_cal, rapid, slow, g_to, self.g_k1, endocardial
+
+    def _of_layer(self) -> tuple[Float[Array, "..."] | float, Float[Array, "..."] | float]:
+        g_to, g_ks = self.layer.value
+        return g_to if self.g_to is None else self.g_to, g_ks if self.g_ks is None else self.g_ks
 
     def ionic_current(self, state: Float[Array, "variables cells"]) -> Float[Array, " cells"]:
         return sum(self.currents(state[0], state[1:13], state[13:]).values(), start=jnp.zeros(()))
@@ -84,7 +103,7 @@ class TenTusscherPanfilov:
         """Membrane currents, pA/pF, outward positive."""
         xr1, xr2, xs, m, h, j, d, f, f2, f_ss, s, r = gates
         calcium, _, _, calcium_ss, sodium, potassium = concentrations
-        g_to, g_ks = self.layer.value
+        g_to, g_ks = self._of_layer()
         e_na = RT_F * jnp.log(SODIUM_OUT / sodium)
         e_k = RT_F * jnp.log(POTASSIUM_OUT / potassium)
         outside = POTASSIUM_OUT + 0.03 * SODIUM_OUT
@@ -111,7 +130,7 @@ class TenTusscherPanfilov:
             *_delayed_rectifiers(v),
             *_fast_sodium(v),
             *_calcium_channel(v, calcium_ss),
-            *_transient_outward(v, self.layer),
+            *_transient_outward(v, self.layer, self.endocardial),
         ]
         targets, time_constants = zip(*kinetics, strict=True)
         return jnp.stack(targets), jnp.stack(time_constants)
@@ -167,13 +186,22 @@ def _calcium_channel(v, calcium_ss):
     )
 
 
-def _transient_outward(v, layer: Layer):
-    if layer is Layer.ENDOCARDIUM:
-        s = (_boltzmann(v, -28, -5), 1000 * exp(-((v + 67) ** 2) / 1000) + 8)
+def _transient_outward(v, layer: Layer, endocardial):
+    if endocardial is None:
+        s = _inner_inactivation(v) if layer is Layer.ENDOCARDIUM else _outer_inactivation(v)
     else:
-        tau = 85 * exp(-((v + 45) ** 2) / 320) + 5 * _boltzmann(v, 20, -5) + 3
-        s = (_boltzmann(v, -20, -5), tau)
+        both = zip(_inner_inactivation(v), _outer_inactivation(v), strict=True)
+        s = tuple(jnp.where(endocardial > 0.5, inner, outer) for inner, outer in both)
     return s, (_boltzmann(v, 20, 6), 9.5 * exp(-((v + 40) ** 2) / 1800) + 0.8)
+
+
+def _inner_inactivation(v):
+    return _boltzmann(v, -28, -5), 1000 * exp(-((v + 67) ** 2) / 1000) + 8
+
+
+def _outer_inactivation(v):
+    time_constant = 85 * exp(-((v + 45) ** 2) / 320) + 5 * _boltzmann(v, 20, -5) + 3
+    return _boltzmann(v, -20, -5), time_constant
 
 
 def _goldman(v, calcium_ss):
