@@ -82,3 +82,19 @@ def test_below_a_cut_nothing_arrives(tree, bundle):
 def test_what_cannot_conduct_is_refused(coarse_heart, wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Purkinje.grow(coarse_heart, replace(PurkinjeRule(), **wrong))
+
+
+def test_beyond_the_moderator_band_the_free_wall_stays_tied_to_a_blocked_right_branch(
+    coarse_heart, tree
+):
+    left, right = tree.cut(Bundle.LEFT), tree.cut(Bundle.RIGHT)
+    assert (left.bundle == Bundle.RIGHT).all()
+    kept = right.edges[right.bundle == Bundle.RIGHT]
+    assert tree.band in kept
+    assert 0 not in kept
+    tied = right.junctions[np.isin(right.junctions[:, 0], kept), 1]
+    of_free_wall = coarse_heart.coordinates.ventricle[tied] == 1
+    assert len(tied)
+    assert of_free_wall.mean() > 0.8
+    without = Purkinje.grow(coarse_heart, replace(tree.rule, free_wall=()), seed=1)
+    assert (without.cut(Bundle.RIGHT).bundle == Bundle.LEFT).all()
