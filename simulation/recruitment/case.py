@@ -18,7 +18,7 @@ from twin.simulation.lead_weights import Intracellular
 from twin.simulation.leads import INDEPENDENT
 from twin.simulation.recording.measures import Measures
 from twin.simulation.recruitment.illness import Illness
-from twin.simulation.recruitment.patient import Patient, window
+from twin.simulation.recruitment.patient import Patient, evened, seen, window
 from twin.simulation.recruitment.recipe import Recipe
 from twin.simulation.recruitment.scenario import Scenario
 from twin.simulation.recruitment.stages import stage
@@ -147,7 +147,7 @@ def _finish(patient, recipe, forward, one: Drawn, arrivals) -> Case | CaseFailur
     with stage("repolarisation"):
         durations = one.scenario.durations.durations(patient.heart)
         durations = one.illness.durations(durations).astype(np.float32)
-        durations = _evened(patient.coupling, times, durations)
+        durations = evened(patient.coupling, times, durations)
     with stage("ECG"):
         clean = np.asarray(_ecg(patient, forward, one.scenario, times, durations))
     onset = round(-recipe.recording.start / STEP)
@@ -167,11 +167,6 @@ def _finish(patient, recipe, forward, one: Drawn, arrivals) -> Case | CaseFailur
     )
 
 
-@jax.jit
-def _evened(coupling, times, durations):
-    return coupling.durations(times, durations)
-
-
 def _ecg(patient: Patient, forward: ForwardECG, scenario: Scenario, times, durations):
     leads = patient.lead_field.leads(jnp.asarray(scenario.places, jnp.float32))
     # Twice the body's conductivity halves every potential, as half of the cells' would.
@@ -179,12 +174,7 @@ def _ecg(patient: Patient, forward: ForwardECG, scenario: Scenario, times, durat
         scenario.cells.along / scenario.conductivity, scenario.cells.across / scenario.conductivity
     )
     weights = patient.stiffness.lead_weights(leads, cells)
-    return _seen(replace(forward, weights=weights), times, durations)
-
-
-@jax.jit
-def _seen(forward: ForwardECG, times, durations) -> Float[Array, "8 time"]:
-    return forward.ecg(times, durations)
+    return seen(replace(forward, weights=weights), times, durations)
 
 
 def _summary(

@@ -178,8 +178,8 @@ def _with_reference(recipe, seed, heart, lead_field, body) -> Patient:
     times = _times(patient.problem, tissue.speeds.astype(np.float32), tissue.blocked)
     times = times - times.min()
     durations = jnp.asarray(patient.physiology.durations.durations(heart), jnp.float32)
-    durations = _evened(patient.coupling, times, durations)
-    ecg = _ecg(patient.forward(*window(recipe)), times, durations)
+    durations = evened(patient.coupling, times, durations)
+    ecg = seen(patient.forward(*window(recipe)), times, durations)
     return replace(patient, times=np.asarray(times), ecg=np.asarray(ecg, np.float32))
 
 
@@ -189,10 +189,10 @@ def _times(problem: Problem, speeds, blocked) -> Float[Array, " points"]:
 
 
 @jax.jit
-def _evened(coupling: ElectrotonicCoupling, times, durations):
+def evened(coupling: ElectrotonicCoupling, times, durations):
     return coupling.durations(times, durations)
 
 
 @jax.jit
-def _ecg(forward: ForwardECG, times, durations):
+def seen(forward: ForwardECG, times, durations):
     return forward.ecg(times, durations)
