@@ -6,7 +6,7 @@ from typing import TypeAlias
 import h5py
 import numpy as np
 
-from twin.simulation.recruitment.records import PACKED
+from twin.simulation.recruitment.records import write_array
 
 Row: TypeAlias = Mapping[str, float | str]
 Columns: TypeAlias = dict[str, np.ndarray]
@@ -34,7 +34,5 @@ def read_columns(group: h5py.Group) -> Columns:
 
 def _write(group: h5py.Group, name: str, columns: list[str], table: np.ndarray, **more) -> None:
     if table.size:
-        dataset = group.create_dataset(
-            name, data=table, chunks=table.shape, track_times=False, **PACKED, **more
-        )
+        dataset = write_array(group, name, table, chunks=table.shape, **more)
         dataset.attrs["columns"] = "\n".join(columns)

@@ -19,10 +19,18 @@ FIELD = ("places", "anchors", "rest")
 Arrays = dict[str, np.ndarray]
 
 
+def write_array(group: h5py.Group, name: str, array: np.ndarray, **more) -> h5py.Dataset:
+    """Packed, without the hour, and on its way to the disk at once: where its chunks come to lie
+    would else depend on when Python lets go of the data set."""
+    dataset = group.create_dataset(name, data=array, track_times=False, **PACKED, **more)
+    dataset.flush()
+    return dataset
+
+
 def write_arrays(group: h5py.Group, arrays: Arrays) -> None:
     """The same arrays make the same bytes."""
     for name, array in arrays.items():
-        group.create_dataset(name, data=array, track_times=False, **PACKED)
+        write_array(group, name, array)
 
 
 def read_arrays(group: h5py.Group) -> Arrays:

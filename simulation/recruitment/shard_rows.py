@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from twin.simulation.leads import INDEPENDENT
 from twin.simulation.recruitment.columns import Row, write_columns
-from twin.simulation.recruitment.records import PACKED
+from twin.simulation.recruitment.records import write_array
 
 MILLIVOLTS = 0.001
 """mV of one step of a stored ECG: 1 uV, where recorders resolve 2.5 to 5. It loses less than any
@@ -39,21 +39,20 @@ class ShardRows:
     start: float
 
     def write(self, file: h5py.File) -> None:
-        kept = {**PACKED, "track_times": False}
         said = {"millivolts": MILLIVOLTS, "rate": self.rate, "start": self.start}
         for name, steps in (("ecg", self.ecg), ("clean", self.clean)):
             chunks = (1, *steps.shape[1:])
             packed = steps.astype(np.int16)
-            ecg = file.create_dataset(name, data=packed, chunks=chunks, fillvalue=MISSING, **kept)
+            ecg = write_array(file, name, packed, chunks=chunks, fillvalue=MISSING)
             ecg.attrs.update({**said, "leads": " ".join(INDEPENDENT)})
         zones = self.zones.astype(np.int8)
-        file.create_dataset("zones", data=zones, chunks=(1, zones.shape[1]), **kept)
+        write_array(file, "zones", zones, chunks=(1, zones.shape[1]))
         for name, values in (
             ("case", self.cases),
             ("seed", self.seeds),
             ("healthy", self.healthy),
         ):
             packed = np.array(values, np.int64)
-            file.create_dataset(name, data=packed, chunks=packed.shape, **kept)
+            write_array(file, name, packed, chunks=packed.shape)
         write_columns(file.create_group("draws"), self.draws)
         write_columns(file.create_group("summary"), self.summary)

@@ -161,6 +161,21 @@ def test_the_same_rows_make_the_same_bytes(small_heart, folder, tmp_path):
         assert path.read_bytes() == (other / path.relative_to(folder)).read_bytes()
 
 
+def test_nor_do_they_depend_on_who_holds_on_to_what(small_heart, folder, tmp_path, monkeypatch):
+    """A profiler, as dask's, keeps frames and with them data sets alive."""
+    create, held = h5py.Group.create_dataset, []
+
+    def keep(*given, **more):
+        held.append(create(*given, **more))
+        return held[-1]
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", keep)
+    other = synthetic_cohort(tmp_path / "c", small_heart)
+    assert held
+    for path in sorted(folder.glob("*/*.h5")):
+        assert path.read_bytes() == (other / path.relative_to(folder)).read_bytes()
+
+
 def test_check_finds_what_is_missing_or_damaged(small_heart, tmp_path):
     folder = synthetic_cohort(tmp_path / "c", small_heart)
     assert Cohort.open(folder).check() == []
