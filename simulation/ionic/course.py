@@ -23,6 +23,8 @@ def course(
     `stimulus` in mV/ms, a row a step, for all cells or one column a cell; `time_step` in ms;
     `every` divides the number of steps. Reverse derivatives are those of the JAX counterpart.
     """
+    # The state says in which precision to go on.
+    model = jax.tree.map(lambda parameter: jnp.asarray(parameter, state.dtype), model)
     stimulus = jnp.asarray(stimulus, state.dtype)
     stimulus = stimulus if stimulus.ndim == 2 else stimulus[:, None]
     if not model.native:
