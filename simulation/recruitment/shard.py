@@ -6,7 +6,6 @@ what is there already, as it was written, is left alone.
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,9 @@ def make_anatomy(folder: Path, plan: Plan, number: int) -> Entry:
                 file.attrs.update(_identity(plan, number, plan.anatomy_seed(number)))
                 patient.write(file.create_group("patient"))
     entry = Entry("anatomy", number, number, plan.anatomy_seed(number), _person(plan, patient))
-    return _enter(folder, entry, seconds)
+    entry = _enter(folder, entry, seconds)
+    _keep(entry, patient)
+    return entry
 
 
 def make_shard(folder: Path, plan: Plan, number: int) -> Entry:
@@ -128,15 +129,21 @@ def _anatomy(folder: Path, number: int) -> Entry:
 
 
 def _patient(folder: Path, entry: Entry) -> Patient:
-    return _read_patient(entry.path(folder), entry.sha256)
+    """From its file, or as this process made or read it last: the arrays are the same."""
+    if entry.sha256 not in _latest:
+        with open_checked(entry.path(folder)) as file:
+            _keep(entry, Patient.read(file["patient"]))
+    return _latest[entry.sha256]
 
 
-@lru_cache(maxsize=1)
-def _read_patient(path: Path, sha256: str) -> Patient:
-    """Always from the file, so that a shard does not depend on who made its anatomy; kept, because
-    the next shard is often of the same one."""
-    with open_checked(path) as file:
-        return Patient.read(file["patient"])
+_latest: dict[str, Patient] = {}
+"""The patient that was made or read last, by its file's hash: what is prepared for its cases is
+kept with it, and the next shard is mostly of the same one."""
+
+
+def _keep(entry: Entry, patient: Patient) -> None:
+    _latest.clear()
+    _latest[entry.sha256] = patient
 
 
 def _enter(folder: Path, entry: Entry, seconds: Mapping[str, float]) -> Entry:
