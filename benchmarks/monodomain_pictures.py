@@ -1,4 +1,4 @@
-"""The picture of docs/monodomain.md: `python -m twin.benchmarks.monodomain_pictures docs/pictures`."""
+"""The picture of docs/monodomain.md: `python -m twin.benchmarks.monodomain_pictures FOLDER`."""
 
 import sys
 from pathlib import Path

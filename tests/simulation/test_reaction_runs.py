@@ -148,7 +148,7 @@ def test_a_shell_of_a_heart_conducts(coarse_heart):
     shell = Shell.endocardium(coarse_heart, Boundary.LV_ENDOCARDIUM)
     cell = MitchellSchaeffer()
     tissue = TissueConductivity.uniform(shell, 8.0, 8.0)
-    model = Monodomain.of(shell, cell, tissue, time_step=0.05)
+    model = Monodomain.of(shell, cell, tissue, time_step=0.04)
     run = model.run(Stimulus.at(np.arange(model.nodes) < 5), 140.0)
     assert np.isfinite(run.activation_times).all()
 
