@@ -31,7 +31,7 @@ END = 0.1
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    cells = (4, 8) if quick else (4, 8, 16)
+    cells = (8, 16)
     for name, mass in (("order_space", LUMPED), ("order_space_mixed", MixedMass(0.5))):
         errors = [manufactured_error(n, mass) for n in cells]
         order = np.log2(errors[-2] / errors[-1])
