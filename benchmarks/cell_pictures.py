@@ -75,7 +75,7 @@ def draw_action_potentials(path: Path) -> None:
 
 def draw_restitution(path: Path) -> None:
     figure, axis = plt.subplots(figsize=(6.5, 4.2))
-    curves = {
+    curves: dict[str, tuple[CellModel, int]] = {
         "ten Tusscher-Panfilov, epicardium": (TenTusscherPanfilov(), 305),
         "Bueno-Orovio, epicardium": (BuenoOrovio(), 275),
         "Courtemanche, control": (Courtemanche(), 300),

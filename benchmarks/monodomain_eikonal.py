@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+import jax.numpy as jnp
 import numpy as np
 
 from twin.benchmarks.boxes import box_heart
@@ -56,12 +57,12 @@ def slab(spacing: float) -> Heart:
 
 def cell_of(mesh: Heart) -> TenTusscherPanfilov:
     """Action potentials get shorter from the lower face to the upper one."""
-    return TenTusscherPanfilov(repolarising=1.0 + 0.3 * mesh.points[:, 2] / SIZE[2])
+    return TenTusscherPanfilov(repolarising=jnp.asarray(1.0 + 0.3 * mesh.points[:, 2] / SIZE[2]))
 
 
 def _monodomain(mesh: Heart, end: float):
     model = Monodomain.of(mesh, cell_of(mesh), mass=BalancedMass())
-    near = (mesh.points <= CORNER + 1e-4).all(axis=1)
+    near = np.asarray((mesh.points <= CORNER + 1e-4).all(axis=1))
     signals = Signals.electrograms(mesh, TissueConductivity.uniform(mesh), ELECTRODES)
     # So that the corner is activated at START.
     run = model.run(Stimulus.at(near, (START - 1.0,)), end, observers=[signals])

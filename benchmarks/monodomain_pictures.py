@@ -8,6 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.tri import Triangulation
 
 from twin.benchmarks.monodomain_reentry import atrium, spiral
 from twin.simulation.reaction_diffusion.observers import Frames, Probes
@@ -30,7 +31,9 @@ def draw(folder: Path) -> None:
     for k, time in enumerate(TIMES):
         axes = figure.add_subplot(2, len(TIMES), k + 1, aspect="equal")
         values = run.samples["frames"][time // 100]
-        drawn = axes.tripcolor(x, y, top, values, vmin=-85, vmax=30, shading="gouraud")
+        drawn = axes.tripcolor(
+            Triangulation(x, y, top), values, vmin=-85, vmax=30, shading="gouraud"
+        )
         axes.set_title(f"{time} ms")
         axes.set_axis_off()
     figure.colorbar(drawn, ax=figure.axes, label="mV", shrink=0.7)

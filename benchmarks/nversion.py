@@ -7,6 +7,7 @@ import numpy as np
 
 from twin.benchmarks.boxes import SIZE, box_heart
 from twin.meshes.heart import Heart
+from twin.meshes.shell import Shell
 from twin.simulation.ionic.ten_tusscher_panfilov import TenTusscherPanfilov
 from twin.simulation.monodomain import Monodomain
 from twin.simulation.reaction_diffusion.conductivity import TissueConductivity
@@ -61,8 +62,8 @@ def model_of(
     return Monodomain.of(mesh, cell, tissue, time_step=time_step, mass=mass, threshold=0.0, **more)
 
 
-def stimulus_of(mesh: Heart) -> Stimulus:
-    return Stimulus.at((mesh.points <= CUBE + 1e-4).all(axis=1))
+def stimulus_of(mesh: Heart | Shell) -> Stimulus:
+    return Stimulus.at(np.asarray((mesh.points <= CUBE + 1e-4).all(axis=1)))
 
 
 def activate(model: Monodomain, native: bool = True) -> Run:

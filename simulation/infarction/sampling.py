@@ -61,7 +61,9 @@ def sample_infarct(
     room = min(left.largest, OVERFLOW * _volume(wall, areas))
     targets = settle_targets(left, room, mass, transmurality, areas, random)
     others = _right_scar(wall, shape, right)
-    scar = _solve(wall, left, targets, others, allowed)
+    # Where the right ventricle is reached, what dies there dies with all below it too.
+    mortal = allowed | wall.is_right[wall.columns] if right > 0 else allowed
+    scar = _solve(wall, left, targets, others, mortal)
     if right > 0:
         allowed = np.ones(len(scar), bool)
     band = (border or BorderZone()).around(scar, wall, allowed, random)

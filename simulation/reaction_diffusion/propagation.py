@@ -19,7 +19,8 @@ Marcher = Callable[..., TissueState]
 class Observer(Protocol):
     """Sees the potential at each sample."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def observe(self, time: float, potential: Float[Array, " points"]) -> Array | None:
         """What is kept of a sample, ms and mV; None for nothing."""
