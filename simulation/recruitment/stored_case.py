@@ -14,7 +14,6 @@ from twin.simulation.recruitment.store import Store
 
 if TYPE_CHECKING:
     from twin.simulation.infarct import Infarct
-
     from twin.simulation.recruitment.patient import Patient
 
 
