@@ -80,7 +80,7 @@ def test_all_settings_are_written_for_editing(twin, tmp_path):
     code, out, _ = twin("simulate", "--write-settings", tmp_path / "all.toml")
     assert code == 0
     assert "edit it" in out
-    assert "fibre = 0.65  # mm/ms" in (tmp_path / "all.toml").read_text()
+    assert "fibre = 0.6  # mm/ms" in (tmp_path / "all.toml").read_text()
 
 
 def test_electrodes_of_the_patient_go_into_the_settings(
