@@ -138,13 +138,16 @@ def test_activation_has_a_gradient_by_conductance_and_conductivity(box):
     model = Monodomain.of(box, CELL, kind=np.float32)
     stimulus = Stimulus.at(corner(box))
 
+    # The same nodes throughout: who is counted must not hang on the factor.
+    early = np.asarray(model.march(model.at_rest(), stimulus, 500).first_activations) < 6.0
+
     def mean_time(log_factor):
         factor = jnp.exp(log_factor)
         d = model.equation.diffusion
         faster = replace(d, strengths=d.strengths * factor)
         moved = replace(model, equation=replace(model.equation, diffusion=faster))
         times = moved.march(model.at_rest(), stimulus, 500).first_activations
-        return jnp.where(times < 8.0, times, 0.0).sum() / (times < 8.0).sum()
+        return times[early].mean()
 
     slope = float(jax.jit(jax.grad(mean_time))(0.0))
     step = 0.02
