@@ -106,6 +106,7 @@ def march_reference(
     Its adjoint keeps one state in about the root of `steps` and takes the steps between again.
     """
     each = max(1, math.isqrt(steps))
+    equation, stimulus = _of_kind((equation, stimulus), state.cells.dtype)
 
     def turn(state, _):
         return equation.step(state, stimulus), None
@@ -116,3 +117,14 @@ def march_reference(
 
     state, _ = jax.lax.scan(turns, state, None, length=steps // each)
     return jax.lax.scan(turn, state, None, length=steps % each)[0]
+
+
+def _of_kind(tree, kind):
+    """The state's precision for every array: parameters of a wider one would widen the state."""
+
+    def kept(leaf):
+        if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf.astype(kind)
+        return leaf
+
+    return jax.tree.map(kept, tree)

@@ -16,7 +16,8 @@ class TorchCases(Dataset):
     """Each case as `ecg` (8 leads x time, mV), `zones` (a class for each node of its heart),
     `anatomy` and `index`. Hearts differ in size: collate zones as a list, or cut them.
 
-    Workers of a `DataLoader` open the files anew, each for itself.
+    Workers of a `DataLoader` open the files anew, each for itself. Where JAX has run before, give
+    the loader `multiprocessing_context="spawn"`: its threads do not outlive a fork.
     """
 
     def __init__(self, cohort: "Cohort") -> None:

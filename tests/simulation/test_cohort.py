@@ -81,7 +81,11 @@ def test_torch_reads_it_also_from_other_processes(cohort):
     cohort.batch([0, 5, 10])
     for workers in (0, 2):
         loader = DataLoader(
-            cohort.torch_dataset(), batch_size=5, num_workers=workers, collate_fn=list
+            cohort.torch_dataset(),
+            batch_size=5,
+            num_workers=workers,
+            collate_fn=list,
+            multiprocessing_context="spawn" if workers else None,
         )
         items = [item for batch in loader for item in batch]
         assert [int(item["index"]) for item in items] == list(range(len(cohort)))

@@ -156,7 +156,14 @@ def test_activation_has_a_gradient_by_conductance_and_conductivity(box):
     assert slope == pytest.approx(difference, rel=0.25)
 
 
-def test_parameters_run_side_by_side(box):
+@pytest.mark.parametrize("wide", [False, True])
+def test_parameters_run_side_by_side(box, wide):
+    """Also in double precision beside a state in single: the state keeps its own."""
+    with jax.enable_x64(wide):
+        _side_by_side(box)
+
+
+def _side_by_side(box):
     model = Monodomain.of(box, CELL)
     stimulus = Stimulus.at(corner(box))
 
