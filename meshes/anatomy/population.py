@@ -175,11 +175,13 @@ def sample_heart(
     rv_overload: float = 1.0,
     spacing: float | None = None,
     nodes: int | None = None,
+    even: bool = False,
     progress: Progress = silent,
 ) -> Heart:
     """A random heart, meshed and complete, in a body whose origin is midway between V1 and V2.
 
-    `spacing` (mm) or `nodes` chooses the resolution, 100,000 nodes where neither is given; the
+    `spacing` (mm) or `nodes` chooses the resolution, 100,000 nodes where neither is given; an
+    `even` mesh is not finer in thin walls, so that it can have few nodes; the
     others are those of `sample_subject`.
     """
     from twin.meshes.build import build_heart
@@ -190,7 +192,9 @@ def sample_heart(
     )
     if spacing is None and nodes is None:
         nodes = USUAL_NODES
-    volume = mesh_solid(subject.anatomy.solid, spacing=spacing, nodes=nodes, progress=progress)
+    volume = mesh_solid(
+        subject.anatomy.solid, spacing=spacing, nodes=nodes, even=even, progress=progress
+    )
     volume = replace(volume, provenance={**volume.provenance, **subject.provenance})
     return build_heart(volume, progress=progress)
 

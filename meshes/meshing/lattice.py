@@ -6,7 +6,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import signed_volumes
 from twin.meshes.meshing.octree import build_lattice
 from twin.meshes.meshing.patches import whole_patches
-from twin.meshes.meshing.plan import Plan, near, plan_nodes, plan_spacing
+from twin.meshes.meshing.plan import Plan, near, plan_even, plan_nodes, plan_spacing
 from twin.meshes.meshing.quality import scaled_jacobian
 from twin.meshes.meshing.relaxation import relax
 from twin.meshes.meshing.solid import Solid
@@ -31,18 +31,19 @@ def mesh_solid(
     *,
     spacing: float | None = None,
     nodes: int | None = None,
+    even: bool = False,
     progress: Progress = silent,
 ) -> Volume:
     """Tetrahedra that fill the solid, and its boundary with labels where the solid has them.
 
     `spacing` is the side of the lattice's cubes, mm: edges are 0.87 and 1 times as long. `nodes`
     chooses the spacing that gives about so many nodes. Where a wall is thinner than two short
-    edges the lattice is halved, and a remark says so.
+    edges the lattice is halved, and a remark says so; not so where it is to be `even`.
     """
     progress("lattice", 0.0)
-    plan = _plan(solid, spacing, nodes)
+    plan = _plan(solid, spacing, nodes, even)
     points, tetrahedra, surface = _fill_well(solid, plan, progress)
-    if nodes and plan.near(nodes) and not near(len(points), nodes):
+    if nodes and not even and plan.near(nodes) and not near(len(points), nodes):
         plan = plan_nodes(solid, nodes**2 // len(points))
         points, tetrahedra, surface = _fill_well(solid, plan, progress)
     points, tetrahedra, surface = _largest_part(points, tetrahedra, surface)
@@ -60,9 +61,11 @@ def mesh_solid(
     )
 
 
-def _plan(solid, spacing, nodes):
+def _plan(solid, spacing, nodes, even):
     if (spacing is None) == (nodes is None):
         raise InputError("mesh_solid: give either the spacing in mm or the number of nodes")
+    if even:
+        return plan_even(solid, spacing, nodes)
     return plan_nodes(solid, nodes) if spacing is None else plan_spacing(solid, spacing)
 
 
@@ -70,7 +73,8 @@ def _fill_well(solid, plan, progress):
     """Points and tetrahedra; where the lattice lies badly to the solid, tried at other places."""
     for shift in SHIFTS:
         if shift:
-            plan = Plan.refined(solid, plan.grid.spacing, shift=shift)
+            make = Plan.refined if plan.levels.any() else Plan.uniform
+            plan = make(solid, plan.grid.spacing, shift=shift)
         mesh = _fill(solid, plan, progress)
         worst = scaled_jacobian(*mesh[:2]).min()
         if worst >= LEAST_QUALITY and not is_folded(mesh[1]):

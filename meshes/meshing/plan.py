@@ -45,8 +45,8 @@ class Plan:
     remarks: tuple[str, ...] = ()
 
     @staticmethod
-    def uniform(solid: Solid, spacing: float) -> "Plan":
-        grid = Grid.around(solid, spacing)
+    def uniform(solid: Solid, spacing: float, shift: float = 0.0) -> "Plan":
+        grid = Grid.around(solid, spacing, shift)
         return Plan(grid, find_cells(solid, grid), np.zeros(grid.shape, np.int8))
 
     @staticmethod
@@ -109,17 +109,39 @@ def near(nodes: float, asked: int) -> bool:
     return abs(nodes / asked - 1) < KEPT
 
 
+def plan_even(solid: Solid, spacing: float | None, nodes: int | None) -> Plan:
+    """The lattice with this spacing, mm, or about so many nodes, halved nowhere."""
+    if spacing is None:
+        spacing = _unrefined_spacing(solid, _enough(nodes))
+    plan = Plan.uniform(solid, _length(spacing))
+    return _something(plan, spacing).explained(nodes)
+
+
 def plan_spacing(solid: Solid, spacing: float) -> Plan:
     """The lattice with this spacing, mm."""
+    plan = Plan.refined(solid, _length(spacing))
+    return _something(plan, spacing).explained()
+
+
+def _length(spacing: float) -> float:
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(f"mesh_solid: spacing {spacing} mm, expected a positive length")
-    plan = Plan.refined(solid, spacing)
+    return spacing
+
+
+def _enough(nodes: int) -> int:
+    if nodes < FEWEST_NODES:
+        raise InputError(f"mesh_solid: {nodes} nodes, expected at least {FEWEST_NODES}")
+    return nodes
+
+
+def _something(plan: Plan, spacing: float) -> Plan:
     if plan.empty:
         raise InputError(
             f"mesh_solid: no node of a lattice with a spacing of {spacing:g} mm lies inside the "
             "solid; choose a smaller spacing, or look whether the solid is empty"
         )
-    return plan.explained()
+    return plan
 
 
 def plan_nodes(solid: Solid, nodes: int) -> Plan:
@@ -128,9 +150,7 @@ def plan_nodes(solid: Solid, nodes: int) -> Plan:
     A coarser lattice can have more nodes, because thin walls halve it. The search therefore goes
     up from the spacing at which nothing is halved, and keeps too many nodes below, too few above.
     """
-    if nodes < FEWEST_NODES:
-        raise InputError(f"mesh_solid: {nodes} nodes, expected at least {FEWEST_NODES}")
-    spacing = _unrefined_spacing(solid, nodes)
+    spacing = _unrefined_spacing(solid, _enough(nodes))
     below, above, best = 0.0, np.inf, None
     for look in range(LOOKS):
         plan = Plan.refined(solid, spacing)

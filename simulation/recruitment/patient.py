@@ -142,7 +142,9 @@ def window(recipe: Recipe) -> tuple[float, int]:
 def _heart(recipe: Recipe, seed: int, number: int, sex: Sex) -> Heart:
     if recipe.files:
         return Heart.read(recipe.files[number % len(recipe.files)]).astype(np.float32)
-    return sample_heart(seed, sex=sex, nodes=recipe.patients.nodes).astype(np.float32)
+    return sample_heart(
+        seed, sex=sex, nodes=recipe.patients.nodes, even=recipe.patients.even
+    ).astype(np.float32)
 
 
 def _body(recipe: Recipe, seed: int, sex: Sex, random) -> tuple[Torso, dict[str, float]]:

@@ -2,11 +2,12 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic import PositiveFloat as Positive
@@ -17,7 +18,7 @@ from twin.simulation.recruitment.spread import Spread, Varied, constant
 from twin.simulation.settings import Section, explain
 from twin.simulation.toml import read_toml
 
-NAMES = ("paper", "hard")
+NAMES = ("paper", "hard", "paper_coarse", "hard_coarse")
 """Of the recipes that come with the package."""
 
 PLACES = 17
@@ -29,10 +30,12 @@ LeadFieldMethod = Literal["boundary_elements", "infinite_medium"]
 
 class Patients(Section):
     """Whose hearts they are: of the healthy population, women and men; or those of `files`, one
-    patient after the other, which any format that `Heart.read` knows may hold."""
+    patient after the other, which any format that `Heart.read` knows may hold. An `even` mesh is
+    not finer in thin walls, so that it can have few nodes."""
 
     files: list[str] = Field(default=[])
     nodes: int = Field(default=60_000, ge=1_000, le=1_000_000)
+    even: bool = False
     lead_field: LeadFieldMethod = "boundary_elements"
     build: Varied = constant(1.0)
     torso_conductivity: Varied = constant(0.2)
@@ -165,6 +168,7 @@ class Recipe(Section):
 
     @staticmethod
     def _checked(values: dict[str, object], text: str, source: str, folder: Path) -> "Recipe":
+        values = _upon_base(values, source)
         try:
             recipe = Recipe.model_validate(values)
         except ValidationError as error:
@@ -196,6 +200,32 @@ class Recipe(Section):
         said = self.model_dump()
         said["patients"]["files"] = [file_hash(file) for file in self.files if file.is_file()]
         return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _upon_base(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What a recipe says in the place of what the shipped recipe that it names as `base` says."""
+    said = dict(values)
+    name = said.pop("base", None)
+    if name is None:
+        return said
+    if name not in NAMES:
+        known = " or ".join(repr(n) for n in NAMES)
+        raise InputError(f"{source}: base {name!r}; expected a recipe of the package: {known}")
+    upon = _upon_base(read_toml(shipped(name)), name)
+    return _laid_over(upon, said)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables key by key; a number that varies, and all else, as a whole."""
+    merged = dict(below) | dict(above)
+    for key, table in above.items():
+        if isinstance(table, dict) and isinstance(below.get(key), dict) and not _spread(table):
+            merged[key] = _laid_over(below[key], table)
+    return merged
+
+
+def _spread(table: Mapping[str, Any]) -> bool:
+    return bool(table.keys() & {"low", "mean"})
 
 
 def shipped(name: str) -> Path:
