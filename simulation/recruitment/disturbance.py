@@ -93,23 +93,27 @@ class Disturbance:
         if self.decibels is None:
             return np.zeros_like(clean)
         random = np.random.default_rng(self.seed)
-        size = (len(ELECTRODES), clean.shape[1])
-        kinds = (
-            _band(random, size, *WANDER),
-            _band(random, size, *MUSCLE),
-            self._hum(random, size),
-        )
-        noise = sum(np.sqrt(share) * kind for share, kind in zip(self.shares, kinds, strict=True))
-        leads = independent_leads(ELECTRODES) @ noise
         wanted = np.sqrt((clean**2).mean()) * 10 ** (-self.decibels / 20)
-        return leads * (wanted / np.sqrt((leads**2).mean()))
+        return wanted * noise(random, clean.shape[1], self.shares, self.mains)
 
-    def _hum(self, random: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-        """Mains and their third harmonic, in step at all electrodes, not alike strong."""
-        phase, third = random.uniform(0, 2 * np.pi, 2)
-        turns = 2 * np.pi * self.mains * np.arange(size[1]) / RATE
-        wave = np.sin(turns + phase) + 0.3 * np.sin(3 * turns + third)
-        return random.normal(size=(size[0], 1)) * wave
+
+def noise(
+    random: np.random.Generator, samples: int, shares: tuple[float, float, float], mains: float
+) -> Float[np.ndarray, "8 time"]:
+    """Wander, muscle and mains with these shares of the power, together of RMS 1."""
+    size = (len(ELECTRODES), samples)
+    kinds = _band(random, size, *WANDER), _band(random, size, *MUSCLE), _hum(random, size, mains)
+    mixed = sum(np.sqrt(share) * kind for share, kind in zip(shares, kinds, strict=True))
+    leads = independent_leads(ELECTRODES) @ mixed
+    return leads / np.sqrt((leads**2).mean())
+
+
+def _hum(random: np.random.Generator, size: tuple[int, int], mains: float) -> np.ndarray:
+    """Mains and their third harmonic, in step at all electrodes, not alike strong."""
+    phase, third = random.uniform(0, 2 * np.pi, 2)
+    turns = 2 * np.pi * mains * np.arange(size[1]) / RATE
+    wave = np.sin(turns + phase) + 0.3 * np.sin(3 * turns + third)
+    return random.normal(size=(size[0], 1)) * wave
 
 
 def _band(random, size: tuple[int, int], low: float, high: float) -> Float[np.ndarray, "rows time"]:

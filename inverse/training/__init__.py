@@ -1,0 +1,1 @@
+"""Teaching the network: from a cohort to weights."""
