@@ -1,7 +1,7 @@
 """A patient's heart as a network sees it: on the common lattice, with what physics says of every
 place in health."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -58,6 +58,10 @@ class Portrait:
         )
         features[~placement.present] = 0.0
         return Portrait(placement, features.astype(np.float32), resampled(ecg))
+
+    def on(self, heart: Heart) -> "Portrait":
+        """The same, read at the nodes of another mesh of the heart."""
+        return replace(self, placement=Placement.of(heart))
 
     @staticmethod
     def of_patient(patient: Patient) -> "Portrait":

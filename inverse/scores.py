@@ -49,10 +49,15 @@ class Truth:
         return float(np.linalg.norm(high - low))
 
 
-def score(truth: Truth, probabilities: Float[np.ndarray, "points 3"]) -> dict[str, float]:
+def score(
+    truth: Truth,
+    probabilities: Float[np.ndarray, "points 3"],
+    answer: Int[np.ndarray, " points"] | None = None,
+) -> dict[str, float]:
     """One case's figures, by name; NaN where a question does not arise (a healthy heart has no
-    Dice). `probabilities` are those of `Zone` at each node; the answer is the likeliest zone."""
-    answer = probabilities.argmax(axis=1)
+    Dice). `probabilities` are those of `Zone` at each node; the answer is the likeliest zone where
+    none is given."""
+    answer = probabilities.argmax(axis=1) if answer is None else answer
     found, scar = answer == Zone.SCAR, truth.zones == Zone.SCAR
     left = truth.segments > 0
     total = truth.masses[left].sum()
@@ -188,12 +193,24 @@ def calibration_error(
     probabilities: Float[np.ndarray, "nodes 3"], zones: Int[np.ndarray, " nodes"], bins: int = 15
 ) -> float:
     """Expected calibration error of the likeliest zone, over all nodes given."""
+    return float(calibration_of(reliability(probabilities, zones, bins)))
+
+
+def reliability(
+    probabilities: Float[np.ndarray, "nodes 3"], zones: Int[np.ndarray, " nodes"], bins: int = 15
+) -> Float[np.ndarray, "3 bins"]:
+    """Nodes, right answers and stated confidence, summed by the confidence of the likeliest zone:
+    these of several cases may be added."""
     confidence, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
     place = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    right = np.bincount(place, answer == zones, minlength=bins)
-    stated = np.bincount(place, confidence, minlength=bins)
-    return float(np.abs(right - stated).sum() / count.sum())
+    sums = (None, answer == zones, confidence)
+    return np.stack([np.bincount(place, each, minlength=bins) for each in sums]).astype(float)
+
+
+def calibration_of(reliability: Float[np.ndarray, "... 3 bins"]) -> Float[np.ndarray, "..."]:
+    """Expected calibration error of what `reliability` summed."""
+    count, right, stated = np.moveaxis(reliability, -2, 0)
+    return np.abs(right - stated).sum(axis=-1) / count.sum(axis=-1)
 
 
 def coverage(truth: Float[np.ndarray, " cases"], intervals: Float[np.ndarray, "cases 2"]) -> float:

@@ -7,16 +7,25 @@ answers a zone for each point. Layer widths are not published; these keep the pu
 million parameters. No code of the authors was used.
 
 As published, coordinates are scaled to 0 to 1 along each axis, the rotational angle jumps at its
-seam and electrodes are not known. `mended` gives mm over a fixed length, sine and cosine, and the
-electrodes' places; its loss is `losses.mended_loss`, and its ECGs have one fixed window.
+seam, electrodes are not known and two pairs of leads look alike.
+`mended` gives mm over a fixed length, sine and cosine, the electrodes' places, and tells the planes
+of leads apart; its loss is `losses.mended_loss`, and its ECGs have one fixed window.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from twin.inverse.networks.points import FeaturePropagation, SetAbstraction
+from twin.inverse.networks.points import (
+    FeaturePropagation,
+    Group,
+    SetAbstraction,
+    carrying,
+    gather,
+    group,
+)
 
 ZONES = 3
 POINTS = 4096
@@ -32,12 +41,13 @@ LEAD_ANGLES = (0.0, 60.0, 120.0, 90.0, 75.0, 60.0, 30.0, 0.0)
 
 
 class LeadGate(nn.Module):
-    """A weight for each lead from where it looks from."""
+    """A weight for each lead from where it looks from. As published, a lead is its angle alone,
+    by which I is V6 and II is V4; `mended` tells the two planes apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, mended: bool) -> None:
         super().__init__()
         angles = torch.tensor(LEAD_ANGLES) * math.pi / 180
-        frontal = torch.tensor([1.0, 1.0, 0, 0, 0, 0, 0, 0])
+        frontal = torch.tensor([1.0, 1.0, 0, 0, 0, 0, 0, 0]) * float(mended)
         self.register_buffer("views", torch.stack([angles.sin(), angles.cos(), frontal], dim=1))
         self.layers = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid())
 
@@ -48,9 +58,9 @@ class LeadGate(nn.Module):
 class SignalEncoder(nn.Module):
     """ECG (batch, 8, samples) to a code."""
 
-    def __init__(self, leads: int = 8, code: int = CODE) -> None:
+    def __init__(self, mended: bool, leads: int = 8, code: int = CODE) -> None:
         super().__init__()
-        self.gate = LeadGate()
+        self.gate = LeadGate(mended)
         self.layers = nn.Sequential(
             nn.Conv1d(leads, 128, 7, stride=2, padding=3),
             nn.BatchNorm1d(128),
@@ -67,6 +77,21 @@ class SignalEncoder(nn.Module):
         return self.out(course.amax(dim=1))
 
 
+class Shape(NamedTuple):
+    """What the network makes of hearts alone, whatever the ECGs: features at few points and at
+    fewest, how the latter are carried to the former, and a code."""
+
+    few: Tensor
+    at_few: Tensor
+    at_fewest: Tensor
+    shares: Tensor
+    code: Tensor
+
+    def repeated(self, times: int) -> "Shape":
+        """Each heart for so many ECGs."""
+        return Shape(*(part.repeat_interleave(times, dim=0) for part in self))
+
+
 class PAANet(nn.Module):
     """Logits of the zones (batch, points, 3) from points' features and an ECG.
 
@@ -77,23 +102,40 @@ class PAANet(nn.Module):
         super().__init__()
         self.mended = mended
         own = features_of(mended)
-        self.fine = SetAbstraction(MIDDLE, own, (64, 128, 256))
-        self.middle = SetAbstraction(COARSE, 256, (256, 256, 512))
+        self.fine = SetAbstraction(own, (64, 128, 256))
+        self.middle = SetAbstraction(256, (256, 256, 512))
         self.code = nn.Linear(512, CODE)
-        self.signal = SignalEncoder(code=CODE)
-        self.up_middle = FeaturePropagation(256 + 512 + 2 * CODE, (512, 512))
-        self.up_fine = FeaturePropagation(own + 512, (512, 256))
-        self.out = nn.Sequential(nn.Conv1d(256, 64, 1), nn.ReLU(), nn.Conv1d(64, ZONES, 1))
+        self.signal = SignalEncoder(mended)
+        self.up_middle = FeaturePropagation(256, 512 + 2 * CODE, (512, 512))
+        self.up_fine = FeaturePropagation(own, 512, (512, 256))
+        self.out = nn.Sequential(nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, ZONES))
 
     def forward(self, features: Tensor, ecg: Tensor) -> Tensor:
-        places = features[..., :3]
-        few, at_few = self.fine(places, features)
-        fewest, at_fewest = self.middle(few, at_few)
-        codes = torch.cat([self.code(at_fewest.amax(dim=1)), self.signal(ecg)], dim=-1)
-        spread = codes[:, None].expand(-1, at_fewest.shape[1], -1)
-        carried = self.up_middle(few, at_few, fewest, torch.cat([at_fewest, spread], dim=-1))
-        carried = self.up_fine(places, features, few, carried)
-        return self.out(carried.transpose(1, 2)).transpose(1, 2)
+        shape = self.shape(features, groups_of(features))
+        shares = carrying(features[..., :3], shape.few)
+        return self.answer(shape, self.signal(ecg), features, shares)
+
+    def shape(self, features: Tensor, groups: tuple[Group, Group]) -> Shape:
+        """Of hearts' points (batch, points, f)."""
+        few, at_few = self.fine(features[..., :3], features, groups[0])
+        fewest, at_fewest = self.middle(few, at_few, groups[1])
+        code = self.code(at_fewest.amax(dim=1))
+        return Shape(few, at_few, at_fewest, carrying(few, fewest), code)
+
+    def answer(self, shape: Shape, signal: Tensor, features: Tensor, shares: Tensor) -> Tensor:
+        """At any points of the hearts, `shares` being carried there from the few."""
+        codes = torch.cat([shape.code, signal], dim=-1)
+        spread = codes[:, None].expand(-1, shape.at_fewest.shape[1], -1)
+        joined = torch.cat([shape.at_fewest, spread], dim=-1)
+        carried = self.up_middle(shape.at_few, joined, shape.shares)
+        return self.out(self.up_fine(features, carried, shares))
+
+
+def groups_of(features: Tensor) -> tuple[Group, Group]:
+    """Neighbourhoods of the middle and of the coarse points."""
+    places = features[..., :3]
+    fine = group(places, MIDDLE)
+    return fine, group(gather(places, fine.centres), COARSE)
 
 
 def features_of(mended: bool) -> int:

@@ -1,7 +1,5 @@
 """The blood in the ventricles: closed surfaces made of the endocardium and lids over its valves."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pyvista
 from jaxtyping import Float, Int
@@ -14,7 +12,7 @@ from twin.meshes.meshing.octree import Grid, build_lattice, find_cells
 from twin.meshes.meshing.stuffing import stuff
 from twin.meshes.surface import Surface
 from twin.meshes.topology import boundary_triangles, connected_components, open_edges
-from twin.simulation.conductor.triangle_integrals import cross, dot, whole_angle
+from twin.simulation.conductor.solid_angles import winding_numbers
 
 USUAL_SPACING = 6.0
 """mm; edges are about as long, which makes some 1,200 triangles of a pool."""
@@ -52,7 +50,7 @@ class Cavity:
         return self._sheet.bounds
 
     def distance(self, points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " points"]:
-        inside = _winding_numbers(points, self.surface.corners) > 0.5
+        inside = winding_numbers(points, self.surface.corners) > 0.5
         return np.where(inside, -1, 1) * np.abs(self._sheet.distance(points))
 
     def label(self, points: Float[np.ndarray, "points 3"]) -> Int[np.ndarray, " points"]:
@@ -111,21 +109,3 @@ def _lidded(surface):
         np.concatenate([surface.points, *[c[None] for c in centres]]),
         np.concatenate([surface.triangles, lids]),
     )
-
-
-def _winding_numbers(points, corners):
-    """How often a closed surface goes round each point: its solid angle over 4 pi."""
-    size = 256
-    padded = np.pad(points, ((0, -len(points) % size), (0, 0))).reshape(-1, size, 3)
-    angles = _enclosing_angles(padded.astype(np.float32), corners.astype(np.float32))
-    return np.asarray(angles).ravel()[: len(points)] / (4 * np.pi)
-
-
-@jax.jit
-def _enclosing_angles(blocks, corners):
-    def one_block(places):
-        y = [[corners[:, k, i] - places[:, None, i] for i in range(3)] for k in range(3)]
-        distances = [jnp.sqrt(dot(v, v)) for v in y]
-        return whole_angle(y, distances, dot(y[0], cross(y[1], y[2]))).sum(axis=1)
-
-    return jax.lax.map(one_block, blocks)

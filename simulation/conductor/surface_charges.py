@@ -21,7 +21,8 @@ from scipy.spatial import cKDTree
 
 from twin.meshes.topology import triangle_edges
 from twin.simulation.conductor.boundary_elements import Conductor, seen_from
-from twin.simulation.conductor.triangle_integrals import hat_potentials
+from twin.simulation.conductor.solid_angles import filled_up
+from twin.simulation.conductor.triangle_integrals import blocks, hat_potentials, of_pairs
 
 NEAR = 1.2
 """Longest edges of a triangle within which a place is near it."""
@@ -29,8 +30,8 @@ NEAR = 1.2
 CLOSEST = 1e-3
 """mm; so near to the midpoint of an edge no place is taken to be."""
 
-BLOCK = 1 << 18
-"""Pairs of place and triangle computed at once."""
+OBSERVERS, LUMPS = 4096, 1024
+"""Computed at once, filled up to so many: one compiled program serves hearts of all sizes."""
 
 
 def surroundings(
@@ -64,7 +65,7 @@ def charge_potentials(
     potentials = _far_part(*_single(observers, places, lumps))
     (corners,) = _single(conductor.points[conductor.triangles])
     near = _near_part(observers, corners) @ _single(density[conductor.triangles.ravel()])[0]
-    return (np.asarray(potentials) + near) / (4 * np.pi)
+    return (potentials + near) / (4 * np.pi)
 
 
 def _edge_lumps(conductor, density):
@@ -80,33 +81,35 @@ def _single(*arrays):
     return [np.asarray(array, np.float32) for array in arrays]
 
 
-@jax.jit
 def _far_part(observers, places, lumps):
     """Sum of lump / distance."""
+    found = np.zeros((len(observers), lumps.shape[1]), np.float32)
+    for charged in blocks(len(places), LUMPS):
+        at, charge = (
+            filled_up(places[charged], LUMPS),
+            np.zeros((LUMPS, lumps.shape[1]), np.float32),
+        )
+        charge[: charged.stop - charged.start] = lumps[charged]
+        for some in blocks(len(observers), OBSERVERS):
+            part = np.asarray(_sum_of_lumps(filled_up(observers[some], OBSERVERS), at, charge))
+            found[some] += part[: some.stop - some.start]
+    return found
 
-    def one_block(block):
-        square = sum((block[:, i, None] - places[:, i]) ** 2 for i in range(3))
-        return jax.lax.rsqrt(jnp.maximum(square, CLOSEST**2)) @ lumps
 
-    count = len(observers)
-    padded = jnp.pad(observers, ((0, 1024 - count % 1024), (0, 0)))
-    blocks = jax.lax.map(one_block, padded.reshape(-1, 1024, 3))
-    return blocks.reshape(-1, lumps.shape[1])[:count]
+@jax.jit
+def _sum_of_lumps(observers, places, lumps):
+    square = sum((observers[:, i, None] - places[:, i]) ** 2 for i in range(3))
+    return jax.lax.rsqrt(jnp.maximum(square, CLOSEST**2)) @ lumps
 
 
 def _near_part(observers, corners) -> sparse.csr_array:
     """What the linear density of near triangles makes beyond their lumps: a row for each observer,
     a column for each corner of each triangle."""
     place, face = _near_pairs(observers, corners)
-    shares = np.empty((len(place), 3), np.float32)
-    for start in range(0, len(place), BLOCK):
-        # Filled up, so that one compiled program serves all.
-        some = np.resize(np.arange(start, min(start + BLOCK, len(place))), BLOCK)
-        found = np.asarray(_beyond_lumps(observers[place[some]], corners[face[some]]))
-        shares[some] = found
-    columns = 3 * face[:, None] + np.arange(3)
+    shares = of_pairs(_beyond_lumps, observers, corners, place, face)
+    columns = 3 * face + np.arange(3)[:, None]
     shape = (len(observers), 3 * len(corners))
-    entries = shares.ravel(), (np.repeat(place, 3), columns.ravel())
+    entries = shares.ravel(), (np.tile(place, 3), columns.ravel())
     return sparse.coo_array(entries, shape=shape).tocsr()
 
 
@@ -118,10 +121,10 @@ def _near_pairs(observers, corners):
     return np.concatenate(found).astype(np.int64), face
 
 
-@jax.jit
 def _beyond_lumps(at, corners):
     """Of each pair of a place and a triangle, for each corner's hat function."""
     hats, area = hat_potentials(at, corners)
-    middles = (corners + jnp.roll(corners, -1, axis=1)) / 2 - at[:, None]
-    lumps = area[:, None] / 6 / jnp.maximum(jnp.linalg.norm(middles, axis=2), CLOSEST)
-    return hats - lumps - jnp.roll(lumps, 1, axis=1)
+    middles = (corners + np.roll(corners, -1, axis=1)) / 2 - at[:, None]
+    distances = np.sqrt((middles**2).sum(axis=2)).T
+    lumps = area / 6 / np.maximum(distances, np.float32(CLOSEST))
+    return hats - lumps - np.roll(lumps, 1, axis=0)

@@ -71,6 +71,14 @@ class Patient:
         with stage("preparation"):
             return _with_reference(recipe, seed, heart, lead_field, body)
 
+    @staticmethod
+    def around(heart: Heart, torso: Torso, recipe: Recipe, seed: int = 0) -> "Patient":
+        """Someone's own heart in a torso that stands around it already."""
+        with stage("lead field"):
+            lead_field = _lead_field(recipe.patients, heart, torso, keep=True)
+        with stage("preparation"):
+            return _with_reference(recipe, seed, heart, lead_field, {})
+
     def write(self, group: h5py.Group) -> None:
         """Everything that `read` needs, and nothing that depends on when it is written."""
         words = {
@@ -166,10 +174,10 @@ def _body(recipe: Recipe, seed: int, sex: Sex, random) -> tuple[Torso, dict[str,
     return torso, {"height": height, **asdict(conductivities), "male": float(sex is Sex.MALE)}
 
 
-def _lead_field(patients: Patients, heart: Heart, torso: Torso) -> LeadField:
+def _lead_field(patients: Patients, heart: Heart, torso: Torso, keep: bool = False) -> LeadField:
     if patients.lead_field == "infinite_medium":
         return LeadField.infinite_medium(heart, torso)
-    return LeadField.boundary_elements(heart, torso, keep=False)
+    return LeadField.boundary_elements(heart, torso, keep=keep)
 
 
 def _with_reference(recipe, seed, heart, lead_field, body) -> Patient:
