@@ -113,7 +113,7 @@ class PAANet(nn.Module):
     def forward(self, features: Tensor, ecg: Tensor) -> Tensor:
         shape = self.shape(features, groups_of(features))
         shares = carrying(features[..., :3], shape.few)
-        return self.answer(shape, self.signal(ecg), features, shares)
+        return self.answer(self.carried(shape, self.signal(ecg)), features, shares)
 
     def shape(self, features: Tensor, groups: tuple[Group, Group]) -> Shape:
         """Of hearts' points (batch, points, f)."""
@@ -122,12 +122,15 @@ class PAANet(nn.Module):
         code = self.code(at_fewest.amax(dim=1))
         return Shape(few, at_few, at_fewest, carrying(few, fewest), code)
 
-    def answer(self, shape: Shape, signal: Tensor, features: Tensor, shares: Tensor) -> Tensor:
-        """At any points of the hearts, `shares` being carried there from the few."""
+    def carried(self, shape: Shape, signal: Tensor) -> Tensor:
+        """Features at the few points, with the codes of hearts and ECGs."""
         codes = torch.cat([shape.code, signal], dim=-1)
         spread = codes[:, None].expand(-1, shape.at_fewest.shape[1], -1)
         joined = torch.cat([shape.at_fewest, spread], dim=-1)
-        carried = self.up_middle(shape.at_few, joined, shape.shares)
+        return self.up_middle(shape.at_few, joined, shape.shares)
+
+    def answer(self, carried: Tensor, features: Tensor, shares: Tensor) -> Tensor:
+        """At any points of the hearts, `shares` being carried there from the few."""
         return self.out(self.up_fine(features, carried, shares))
 
 

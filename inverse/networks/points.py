@@ -62,7 +62,7 @@ class FeaturePropagation(nn.Module):
         """`own` features (batch, points, f) beside those of few points; see `carrying`."""
         # Carrying is linear, so that the first layer may go before it, on far fewer points.
         joined = self.own(own) + shares.to(own.dtype) @ self.carried(features)
-        first = self.norm(joined.flatten(0, 1)).relu().view(joined.shape)
+        first = self.norm(joined.flatten(0, 1)).relu_().view(joined.shape)
         return self.rest(first)
 
 
@@ -89,7 +89,7 @@ class SharedLayers(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         rows = values.flatten(0, -2)
         for layer, norm in zip(self.linear, self.norm, strict=True):
-            rows = norm(layer(rows)).relu()
+            rows = norm(layer(rows)).relu_()
         return rows.view(*values.shape[:-1], -1)
 
 

@@ -31,7 +31,7 @@ def features_of_nodes(anatomy: Anatomy, mended: bool) -> Tensor:
     columns = (at.apicobasal, at.rotational, at.transmural, at.ventricle)
     coordinates = np.stack(columns, axis=1).astype(np.float32)
     given = (anatomy.points, coordinates, anatomy.electrodes)
-    places, at_nodes, electrodes = (torch.from_numpy(np.float32(one))[None] for one in given)
+    places, at_nodes, electrodes = (torch.tensor(one, dtype=torch.float32)[None] for one in given)
     return point_features(places, at_nodes, electrodes, mended)[0]
 
 

@@ -162,7 +162,8 @@ def loss_of(network, schedule: Schedule, batch: Batch) -> Tensor:
         shape = network.shape(features, groups)
         shares = carrying(shown[..., :3], shape.few).repeat_interleave(times, dim=0)
         own = shown.repeat_interleave(times, dim=0)
-        logits = network.answer(shape.repeated(times), network.signal(batch.ecg), own, shares)
+        carried = network.carried(shape.repeated(times), network.signal(batch.ecg))
+        logits = network.answer(carried, own, shares)
     taught = mended_loss if schedule.mended else published_loss
     right = batch.right.repeat_interleave(times, dim=0)
     return taught(logits.float(), batch.zones, own[..., :3], right)

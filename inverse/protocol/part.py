@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from twin.inverse.lattice import PLACES, Placement, masses_of
 from twin.inverse.scores import Truth
+from twin.meshes.errors import InputError
 from twin.meshes.heart import Coordinates, Heart
 from twin.meshes.progress import Progress, silent
 from twin.simulation.cohort import Cohort
@@ -104,6 +105,8 @@ class Part:
 def partner_cases(part: Part, seed: int = 0) -> Int[np.ndarray, " cases"]:
     """For each case one of another anatomy, in chance order: whose ECG it is shown when ECGs are
     shuffled. Every case is shown once where anatomies have as many cases each."""
+    if len(np.unique(part.anatomy)) < 2:
+        raise InputError("the test part has one heart; an ECG of another needs at least two")
     random = np.random.default_rng([seed, 1])
     order = np.argsort(part.anatomy + random.permutation(len(part)) / len(part))
     most = int(np.bincount(part.anatomy).max())
