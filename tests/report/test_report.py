@@ -158,7 +158,7 @@ def test_limb_leads_follow_where_they_can(finding):
 
 
 def test_the_same_finding_gives_the_same_picture(finding):
-    assert draw_curves(finding) == draw_curves(finding)
+    assert draw_curves(Summary(finding)) == draw_curves(Summary(finding))
 
 
 def test_territories_by_where_most_of_the_scar_is(finding):
@@ -170,6 +170,11 @@ def test_territories_by_where_most_of_the_scar_is(finding):
     said = Summary(replace(finding, posterior=replace(posterior, samples=lone))).territories
     assert said == {"LAD": 0.0, "LCx": 0.0, "RCA": 1.0}
     assert territory_of(5) == "LCx"
+
+
+def test_an_offset_is_no_misfit(healthy_finding):
+    offset = replace(healthy_finding, healthy_ecg=healthy_finding.measured + 3.0)
+    assert Summary(offset).fit.residual == pytest.approx(0, abs=1e-9)
 
 
 def test_relative_rms_of_what_was_measured():

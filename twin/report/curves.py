@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from twin.inverse.finding import LEADS, RATE, START, Finding
+from twin.inverse.finding import LEADS, RATE, START
 from twin.report.colours import MEASURED, SIMULATED
 from twin.report.drawing import embedded, new_figure
 from twin.report.markup import Markup
+from twin.report.summary import Summary
 from twin.simulation.leads import solve_limb_leads
 
 if TYPE_CHECKING:
@@ -28,10 +29,9 @@ OVER = 26.0
 Curves = Mapping[str, Float[np.ndarray, " time"]]
 
 
-def draw_curves(finding: Finding) -> Markup:
-    refined = finding.refinement
-    simulated = finding.healthy_ecg if refined is None else refined.resimulated
-    curves = {MEASURED: twelve(finding.measured), SIMULATED: twelve(simulated)}
+def draw_curves(summary: Summary) -> Markup:
+    refined = summary.finding.refinement
+    curves = {MEASURED: twelve(summary.measured), SIMULATED: twelve(summary.simulated)}
     speed, gain = _scale(curves)
     figure = new_figure(WIDTH, 3 * ROW + 6)
     axes = figure.add_axes((0, 0, 1, 1))

@@ -19,7 +19,7 @@ def ecg_section(summary: Summary) -> Markup:
         "section",
         tag("h2", "The ECG, measured and simulated"),
         figure(
-            draw_curves(finding), "The short stroke below each beat marks the onset of the QRS."
+            draw_curves(summary), "The short stroke below each beat marks the onset of the QRS."
         ),
         tag("p", _refinement(finding.refinement)),
         tag("p", _judgement(summary)),

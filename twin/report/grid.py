@@ -21,7 +21,8 @@ def write_infarct(finding: Finding, path: Path) -> None:
 
 
 def grid_of_finding(finding: Finding) -> Grid:
-    """infarct_zone: 0 healthy, 1 border zone, 2 scar, the likeliest of each node."""
+    """infarct_zone: 0 healthy, 1 border zone, 2 scar, as decided; spread: how far the samples
+    differ (`Posterior.spread`)."""
     grid, infarct = grid_of(finding.heart), infarct_of_finding(finding)
     record = {
         "acute": infarct.acute,

@@ -53,7 +53,7 @@ def hashes_of(finding: Finding) -> dict[str, str]:
     return {
         "heart": finding.heart.content,
         "measured_beat": content_hash(finding.measured),
-        "zones": content_hash(finding.posterior.zones),
+        "zones": content_hash(finding.posterior.zones.astype(np.int8)),
         "probabilities": content_hash(finding.posterior.probabilities),
     }
 

@@ -74,7 +74,7 @@ def _draw_shares(figure: "Figure", shares: Float[np.ndarray, "17 8"]) -> None:
 
     axes = figure.add_axes((0.725, 0.1, 0.27, 0.82))
     palette = colormaps[AMOUNT].with_extremes(bad="#ececec")
-    highest = np.nanmax(shares) if np.isfinite(shares).any() else 1.0
+    highest = float(np.nan_to_num(shares).max()) or 1.0
     axes.imshow(np.ma.masked_invalid(shares), aspect="auto", cmap=palette, vmin=0, vmax=highest)
     axes.set_xticks(range(len(LEADS)), LEADS, fontsize=6.5)
     axes.set_yticks(range(17), [f"{NAMES[k]}  {k}" for k in range(1, 18)], fontsize=6.5)

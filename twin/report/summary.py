@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
+from twin.inverse.beat import levelled
 from twin.inverse.finding import LEADS, Answer, Finding
 from twin.inverse.lattice import LATTICE
 from twin.inverse.posterior import Segment
@@ -61,15 +62,25 @@ class Summary:
         return {_name(artery): float(p) for artery, p in zip(arteries, chances, strict=True)}
 
     @cached_property
+    def measured(self) -> Float[np.ndarray, "8 time"]:
+        """mV, 0 before the QRS."""
+        return levelled(self.finding.measured)
+
+    @cached_property
+    def simulated(self) -> Float[np.ndarray, "8 time"]:
+        """What it is compared with: of the infarct shown, or of this heart without one."""
+        refinement = self.finding.refinement
+        return levelled(refinement.resimulated if refinement else self.finding.healthy_ecg)
+
+    @cached_property
     def fit(self) -> Fit:
         finding = self.finding
         refined = finding.refinement is not None
-        simulated = finding.refinement.resimulated if finding.refinement else finding.healthy_ecg
         by_lead = {
             lead: relative_rms(one[None], other[None])
-            for lead, one, other in zip(LEADS, finding.measured, simulated, strict=True)
+            for lead, one, other in zip(LEADS, self.measured, self.simulated, strict=True)
         }
-        residual = relative_rms(finding.measured, simulated)
+        residual = relative_rms(self.measured, self.simulated)
         if finding.refinement is not None:
             residual = finding.refinement.residual_after
         return Fit(

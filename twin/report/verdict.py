@@ -8,8 +8,8 @@ from twin.report.markup import Markup, joined, tag
 from twin.report.summary import Summary
 
 CAUTION = {
-    Answer.INFARCT: "The zones are the likeliest at each place; the intervals say how well they "
-    "are known.",
+    Answer.INFARCT: "The zones shown are one best guess among many; the intervals say how well "
+    "their extent is known.",
     Answer.HEALTHY: "A small or remote infarct may leave no trace in an ECG: this does not rule "
     "one out.",
     Answer.UNKNOWN: "What follows is what the model would have said. Do not rely on it: it is "
