@@ -8,7 +8,7 @@ potential the sources would have in an infinite medium of the conductivity s aro
         + 1 / (4 pi) sum over surfaces (s- - s+) PV integral of phi d Omega_r
 
 Potentials are linear on triangles and the equation holds at their corners (collocation); each
-triangle's integral is analytic (de Munck, IEEE Trans Biomed Eng 39:986, 1992).
+triangle's integral is analytic where it is near (de Munck, IEEE Trans Biomed Eng 39:986, 1992).
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 At some distance the integral of n . r / |r|^3 over a triangle is a sum over a few points of it, of
 nothing but products and a root: in single precision without loss, since nothing cancels there as
-it does in the closed form, and some hundred times cheaper.
+it does in the closed form, and some ten times cheaper.
 """
 
 from dataclasses import dataclass

@@ -70,7 +70,7 @@ def test_hat_potentials_against_quadrature(place):
     found, area = hat_potentials(np.array([place], np.float32), corners[None].astype(np.float32))
     inside = shares.min(axis=1) > 0
     mean = (shares[inside] / distances[inside, None]).mean(axis=0)
-    np.testing.assert_allclose(found[0], mean * area[0], rtol=1e-2)
+    np.testing.assert_allclose(found[:, 0], mean * area[0], rtol=1e-2)
 
 
 def test_reciprocity_with_the_forward_problem():
