@@ -101,7 +101,7 @@ class Model:
         """`beat` is `levelled`; what it has in leads that are not present does not matter."""
         latent, infarct = self.latents(ground, beat, present)
         belief, answer = self.at_nodes(latent, ground)
-        belief_places, answer_places = self.network.at_nodes(latent, *self._places)
+        belief_places, answer_places = self.network.at_nodes(latent, *self.places)
         return Reading(
             belief,
             answer,
@@ -130,7 +130,7 @@ class Model:
         return belief[0].float().numpy(), answer[0].float().numpy()
 
     @cached_property
-    def _places(self) -> tuple[Tensor, Tensor, Tensor]:
+    def places(self) -> tuple[Tensor, Tensor, Tensor]:
         """The places of the lattice as nodes."""
         c = LATTICE.coordinates
         within = np.stack([c.transmural, c.apicobasal, c.ventricle], axis=1).astype(np.float32)

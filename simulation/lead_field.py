@@ -7,6 +7,7 @@ BME-10:110, 1963; physics.md, ECG). With lengths in mm and conductivities in S/m
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,11 @@ VERSION = 3
 """Of what is kept on disk; a change of method changes it."""
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["points", "places", "anchors", "rest"],
+    meta_fields=["electrodes", "direct", "method", "remarks"],
+)
 @dataclass(frozen=True, eq=False)
 class LeadField:
     """Z at the heart's points, for electrodes at `places` on the skin (mm) and near them.

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from twin.command_line import bench, cohort, demo, doctor, mesh, simulate, train
+from twin.command_line import bench, cohort, demo, doctor, infer, mesh, simulate, train
 
 app = typer.Typer(
     help="Cardiac digital twin: hearts, activation, the ECG, and what an ECG says about the heart.",
@@ -16,6 +16,7 @@ app.add_typer(mesh.app, name="mesh")
 app.command(name="simulate")(simulate.simulate)
 app.add_typer(cohort.app, name="cohort")
 app.command(name="train")(train.train)
+app.command(name="infer")(infer.infer)
 app.command(name="demo")(demo.demo)
 app.command(name="bench")(bench.bench)
 app.command(name="doctor")(doctor.doctor)
