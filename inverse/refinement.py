@@ -45,7 +45,8 @@ class Fit:
     nuisance: Float[np.ndarray, " nuisances"]
     before: float
     after: float
-    resimulated: Float[np.ndarray, "8 time"]
+    ecg_before: Float[np.ndarray, "8 time"]
+    ecg_after: Float[np.ndarray, "8 time"]
 
 
 def refined(inference: Inference, finding: Finding) -> Finding:
@@ -62,7 +63,7 @@ def refined(inference: Inference, finding: Finding) -> Finding:
         reason=_reason(kept, fit),
         residual_before=fit.before,
         residual_after=fit.after if kept else fit.before,
-        resimulated=fit.resimulated,
+        resimulated=fit.ecg_after if kept else fit.ecg_before,
     )
     verdict = model.verdict(posterior, shown)
     return replace(finding, posterior=posterior, verdict=verdict, refinement=said)
@@ -98,16 +99,16 @@ def fit_scar(
     scar, nuisance = found[: len(modes)], found[len(modes) :]
     change = np.asarray(scar @ modes)
     beats = {
-        name: np.asarray(synthesis.ecg(jnp.asarray(at, jnp.float32), jnp.asarray(gap), n))
+        name: np.asarray(synthesis.ecg(*(jnp.asarray(x, jnp.float32) for x in (at, gap, n))))
         for name, at, n in (
-            ("before", level, np.zeros(len(NUISANCES), np.float32)),
-            ("same", level, nuisance.astype(np.float32)),
-            ("after", level + change, nuisance.astype(np.float32)),
+            ("before", level, np.zeros(len(NUISANCES))),
+            ("same", level, nuisance),
+            ("after", level + change, nuisance),
         )
     }
     residuals = {name: residual(beat, measured) for name, beat in beats.items()}
-    before = min(residuals["before"], residuals["same"])
-    return Fit(change, nuisance, before, residuals["after"], beats["after"])
+    best = min(("before", "same"), key=lambda name: residuals[name])
+    return Fit(change, nuisance, residuals[best], residuals["after"], beats[best], beats["after"])
 
 
 def _cost(theta, static, level, gap, modes, spreads, seen, present, noise) -> Array:

@@ -81,9 +81,9 @@ class Synthesis:
 
     def ecg(
         self,
-        level: Float[np.ndarray, " places"],
-        gap: Float[np.ndarray, " places"],
-        nuisance: Float[np.ndarray, " nuisances"],
+        level: Float[Array, " places"],
+        gap: Float[Array, " places"],
+        nuisance: Float[Array, " nuisances"],
     ) -> Float[Array, "8 time"]:
         """mV as `beat.py` has it, of scar where `level` is above 0 and hurt where `level + gap`
         is; `nuisance` in standard deviations."""
@@ -124,7 +124,8 @@ def _deviation(spread: Spread) -> float:
 def _border(recipe: Recipe) -> tuple[float, float]:
     """Factors of speed and duration in the border zone, in the middle of what is drawn."""
     rules = recipe.infarcts.border_speed, recipe.infarcts.chronic_duration
-    return tuple((rule.least + rule.most) / 2 for rule in rules)
+    speed, duration = ((rule.least + rule.most) / 2 for rule in rules)
+    return speed, duration
 
 
 @jax.jit

@@ -1,6 +1,5 @@
 """A cohort in memory, as the network is taught it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,7 +142,7 @@ class Batch:
 
 def draw_batch(
     examples: Examples,
-    cases: Sequence[int],
+    cases: Int[np.ndarray, " cases"],
     beats: Float[np.ndarray, "cases 8 time"],
     present: Bool[np.ndarray, "cases 8"],
     count: int,
@@ -151,15 +150,15 @@ def draw_batch(
 ) -> Batch:
     """Of these cases with these beats, and `count` random nodes of each."""
     nodes, weights, inside, zones = [], [], [], []
-    for case in cases:
+    for case in cases.tolist():
         ground = examples.grounds[examples.owner[case]]
         some = random.integers(len(ground.within), size=count)
         nodes.append(ground.portrait.placement.places[some])
         weights.append(ground.portrait.placement.weights[some])
         inside.append(ground.within[some])
         zones.append(examples.zones[case][some])
-    grounds = [examples.grounds[examples.owner[case]].portrait for case in cases]
-    true = [examples.zones[case] for case in cases]
+    grounds = [examples.grounds[examples.owner[case]].portrait for case in cases.tolist()]
+    true = [examples.zones[case] for case in cases.tolist()]
     return Batch(
         ecg=torch.from_numpy(np.ascontiguousarray(beats, np.float32)),
         present=torch.from_numpy(present),

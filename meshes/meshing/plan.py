@@ -112,7 +112,7 @@ def near(nodes: float, asked: int) -> bool:
 def plan_even(solid: Solid, spacing: float | None, nodes: int | None) -> Plan:
     """The lattice with this spacing, mm, or about so many nodes, halved nowhere."""
     if spacing is None:
-        spacing = _unrefined_spacing(solid, _enough(nodes))
+        spacing = _unrefined_spacing(solid, _enough(nodes or 0))
     plan = Plan.uniform(solid, _length(spacing))
     return _something(plan, spacing).explained(nodes)
 

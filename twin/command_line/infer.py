@@ -31,12 +31,13 @@ def infer(
     from twin.inverse.model import Model
     from twin.meshes.files import file_hash
     from twin.meshes.formats import read_heart
-    from twin.report.write import write_report
+    from twin.report.writing import check_report, write_report
     from twin.simulation.ecg import ECG
     from twin.simulation.settings import Body
     from twin.simulation.simulation import torso_for
 
     declared = {k: v for k, v in (("rate", rate), ("unit", ecg_unit)) if v is not None}
+    check_report(output)
     with watched() as progress:
         recorded = ECG.read(ecg, **declared)
         taught = Model.read(model)
