@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from twin.inverse.calibration import Calibration, best_temperature, margin, set_level
 from twin.inverse.model import Model, Reading, expected_dice, softmax
-from twin.inverse.posterior import Estimate, Posterior, burdens, depths, segment_shares
+from twin.inverse.posterior import Estimate, Posterior
 from twin.inverse.training.examples import Examples
 from twin.meshes.progress import Progress, silent
 from twin.simulation.infarct import Zone
@@ -16,7 +16,10 @@ from twin.simulation.infarct import Zone
 NODES = 200
 """Of each case, for temperature and set level."""
 
-TRUSTS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+TRUSTS = (3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0)
+TRIED = 100
+"""Cases by which a trust is chosen."""
+
 SPARED = 0.93
 """Share of healthy patients that are to be called healthy."""
 
@@ -34,18 +37,16 @@ class CaseRead:
     case: int
     reading: Reading
     zones: Int[np.ndarray, " nodes"]
-    lattice: Int[np.ndarray, " places"]
 
 
 def read_cases(model: Model, examples: Examples, progress: Progress = silent) -> list[CaseRead]:
     """Every case as recorded, with all its leads."""
     there = np.ones(8, bool)
-    lattice = examples.on_lattice()
     found = []
     for k in range(len(examples)):
         ground = examples.grounds[examples.owner[k]]
         reading = model.read_beat(ground, examples.ecg[k], there)
-        found.append(CaseRead(k, reading, examples.zones[k], lattice[k]))
+        found.append(CaseRead(k, reading, examples.zones[k]))
         progress("reading", (k + 1) / len(examples))
     return found
 
@@ -83,7 +84,7 @@ def _threshold(cases: list[CaseRead]) -> float:
 def _misfit(model, examples, cases, calibration: Calibration, trust: float) -> float:
     """Mean pinball loss of the burden's and the segments' intervals, before any margin."""
     tried = model.calibrated(calibration.model_copy(update={"trust": trust}))
-    some = cases[:: max(1, len(cases) // 300)]
+    some = cases[:: max(1, len(cases) // TRIED)]
     losses = [
         _pinball(true, said.low, 0.05) + _pinball(true, said.high, 0.95)
         for case in some
@@ -104,16 +105,19 @@ def stated(
     """Each figure of a case by name: the true one and what is said of it."""
     ground = examples.grounds[examples.owner[case.case]]
     posterior = model.posterior(ground, case.reading)
-    yield from _compared(posterior, case.lattice[None])
+    yield from _compared(posterior, examples, case.case)
 
 
-def _compared(posterior: Posterior, true: Int[np.ndarray, "1 places"]):
-    placement = posterior.placement
-    yield "burden", float(burdens(true, placement)[0]), posterior.burden
-    yield "transmurality", float(depths(true, placement)[0]), posterior.transmurality
-    shares: Float[np.ndarray, " 17"] = segment_shares(true, placement)[0]
+def _compared(
+    posterior: Posterior, examples: Examples, case: int
+) -> Iterator[tuple[str, float, Estimate]]:
+    def true(column: str) -> float:
+        return 100 * float(examples.table[column][case])
+
+    yield "burden", true("scar"), posterior.burden
+    yield "transmurality", true("transmurality"), posterior.transmurality
     for segment in posterior.segments:
-        yield "segment", float(shares[segment.number - 1]), segment.scar
+        yield "segment", true(f"segment_{segment.number:02d}_scar"), segment.scar
 
 
 def _margins(model: Model, examples: Examples, cases: list[CaseRead]):
@@ -122,7 +126,7 @@ def _margins(model: Model, examples: Examples, cases: list[CaseRead]):
     expected = []
     for case in cases:
         posterior = model.posterior(examples.grounds[examples.owner[case.case]], case.reading)
-        for name, true, said in _compared(posterior, case.lattice[None]):
+        for name, true, said in _compared(posterior, examples, case.case):
             rows[name].append((true, said.low, said.high))
         if case.reading.infarct >= model.calibration.infarct_from:
             scar = case.reading.answer_places.argmax(axis=1) == Zone.SCAR

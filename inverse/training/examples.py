@@ -40,13 +40,14 @@ def within(heart: Heart) -> Float[np.ndarray, "nodes 3"]:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """`ground[owner[k]]` is the heart of case k."""
+    """`grounds[owner[k]]` is the heart of case k; `table` has the cohort's columns."""
 
     grounds: list[Ground]
     owner: Int[np.ndarray, " cases"]
     ecg: Float[np.ndarray, "cases 8 time"]
     clean: Float[np.ndarray, "cases 8 time"]
     zones: list[Int[np.ndarray, " nodes"]]
+    table: dict[str, np.ndarray]
 
     @staticmethod
     def of(cohort: Cohort, progress: Progress = silent) -> "Examples":
@@ -59,7 +60,7 @@ class Examples:
             grounds.append(Ground.of(Portrait.of_patient(patient), patient.heart))
             progress("portraits", (k + 1) / len(keys))
         ecg, clean, zones = _cases(cohort, progress)
-        return Examples(grounds, owner.ravel(), ecg, clean, zones)
+        return Examples(grounds, owner.ravel(), ecg, clean, zones, cohort.table())
 
     def __len__(self) -> int:
         return len(self.owner)

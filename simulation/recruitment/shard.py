@@ -6,8 +6,10 @@ what is there already, as it was written, is left alone.
 
 import json
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from twin.meshes.errors import TwinError
@@ -136,12 +138,20 @@ def _patient(folder: Path, entry: Entry) -> Patient:
     return _latest[entry.sha256]
 
 
+_kept = count()
+
 _latest: dict[str, Patient] = {}
 """The patient that was made or read last, by its file's hash: what is prepared for its cases is
 kept with it, and the next shard is mostly of the same one."""
 
 
+COMPILED_FOR = 10
+"""Patients whose compiled programs are kept: hearts differ in size, and each has its own."""
+
+
 def _keep(entry: Entry, patient: Patient) -> None:
+    if next(_kept) % COMPILED_FOR == COMPILED_FOR - 1:
+        jax.clear_caches()
     _latest.clear()
     _latest[entry.sha256] = patient
 
