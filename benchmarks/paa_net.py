@@ -37,7 +37,8 @@ def main(
 
     def report(said: dict[str, float]) -> None:
         print(
-            f"epoch {said['epoch']:.0f}: loss {said['loss']:.4f}, {said['seconds']} s", flush=True
+            f"epoch {said['epoch']:.0f}: loss {said['loss']:.4f}, {said['processor_seconds']} s",
+            flush=True,
         )
 
     train(schedule, part, output, report)
