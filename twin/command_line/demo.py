@@ -1,6 +1,7 @@
-"""`twin demo`: the main job, as far as it exists, on data made from nothing."""
+"""`twin demo`: the main job, on a case that comes with the package."""
 
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -11,49 +12,50 @@ from twin.command_line.console import say, watched
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")] = Path("out/demo"),
-    seed: Annotated[int, typer.Option(help="Another seed, another heart.")] = 1,
 ) -> None:
-    """Make a heart from nothing, check it, show it, and simulate its 12-lead ECG."""
+    """Find the infarct in an embedded heart from its ECG, and say where it truly was."""
+    from twin.inverse.inference import infer
     from twin.meshes.heart import Heart
+    from twin.report.writing import check_report, write_report
+    from twin.simulation.ecg import ECG
+    from twin.simulation.infarct import Infarct
 
     started = time.perf_counter()
-    say(f"A random heart of the population, seed {seed}:")
-    with watched() as progress:
-        heart = Heart.sample(seed, spacing=1.8, progress=progress)
+    case = Path(str(files("twin").joinpath("demo_case")))
+    heart, ecg = Heart.read(case / "heart.vtu"), ECG.read(case / "ecg.csv")
+    truth = Infarct.read(case / "heart.vtu", heart)
+    say("A virtual patient that no network was taught with:")
     say(f"  {heart}")
-    path = output / "heart.vtu"
-    heart.write(path)
-    _check(path)
-    _show(heart, output / "heart.png")
-    _simulate(heart, output)
-    say(f"Done in {time.perf_counter() - started:.0f} s. Open {path} in ParaView.")
-
-
-def _check(path: Path) -> None:
-    from twin.meshes.checking.check import check
-    from twin.meshes.formats import read_volume
-
-    findings = check(read_volume(path))
-    for finding in findings:
-        say(f"  {path}: {finding}")
-    say(f"  {path}: {len(findings)} faults found")
-
-
-def _show(heart, picture: Path) -> None:
-    from twin.picture import picture_heart
-
-    picture_heart(heart, picture)
-    say(f"  {picture}: walls, AHA-17 segments, wall depth and fibres")
-
-
-def _simulate(heart, folder: Path) -> None:
-    from twin.simulation.recording.paper import summarise
-    from twin.simulation.results import simulate_to
-    from twin.simulation.simulation import Simulation
-
-    say("Its heartbeat:")
+    say(f"  {ecg}")
+    check_report(output)
+    origin = {"files": {"heart": "heart.vtu", "ecg": "ecg.csv"}}
     with watched() as progress:
-        beat = simulate_to(folder, Simulation.of(heart), progress=progress)
-    say(f"  activated within {beat.activation.total:.0f} ms; {summarise(beat.measures)}")
-    say(f"  {folder / 'ecg.png'}: the simulated 12-lead ECG; ecg.hea and ecg.csv hold it")
-    say(f"  {folder / 'activation.vtu'}, {folder / 'potentials.vtkhdf'}: for ParaView")
+        finding = infer(heart, ecg, origin=origin, progress=progress)
+        write_report(finding, output)
+    say(f"{finding.verdict.answer}: {finding.verdict.reason}")
+    if finding.refinement:
+        say(f"  {finding.refinement.reason}")
+    _compare(heart, finding, truth)
+    say(f"  {output / 'report.html'}: the report; {output / 'infarct.vtu'} is for ParaView")
+    say(f"Done in {time.perf_counter() - started:.0f} s.")
+
+
+def _compare(heart, finding, truth) -> None:
+    """What was found beside what was there."""
+    from twin.inverse.scores import Truth, dice, segment_shares
+    from twin.meshes.fields.segments import NAMES
+    from twin.simulation.infarct import Zone
+
+    known, zones = Truth.of(heart, truth.zones), finding.posterior.zones
+    there = segment_shares(known, truth.zones == Zone.SCAR)
+    described = truth.describe(heart)
+    say(f"  {'':22} found (90 % interval)    truly")
+    say(f"  {'scar, % of the LV':22} {finding.posterior.burden!s:24} {100 * described.scar:.0f}")
+    depth = 100 * described.transmurality
+    say(f"  {'depth, % of the wall':22} {finding.posterior.transmurality!s:24} {depth:.0f}")
+    largest = sorted(range(17), key=lambda k: -there[k] if there[k] == there[k] else 0)[:6]
+    for k in sorted(largest):
+        segment = finding.posterior.segments[k]
+        say(f"  {NAMES[k + 1]:22} {segment.scar!s:24} {100 * there[k]:.0f}")
+    overlap = dice(zones == Zone.SCAR, truth.zones == Zone.SCAR)
+    say(f"  Dice of the scar shown with the true one: {overlap:.2f}")
