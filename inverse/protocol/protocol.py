@@ -53,12 +53,13 @@ class Protocol:
         kept = Path(folder) / "rows"
         for row in rows:
             Result.of(row, self.test, progress).write(kept)
-        table = Table.of(self.name, self._results(kept))
+        table = Table.of(self.name, self.scored(folder))
         table.write(folder)
         return table
 
-    def _results(self, folder: Path) -> list[Result]:
-        """Of this test part; what was scored on another is left out."""
-        found = [Result.read(path) for path in sorted(folder.glob("*.safetensors"))]
+    def scored(self, folder: str | Path) -> list[Result]:
+        """What was scored into `folder`, of this test part; of another it is left out."""
+        paths = sorted((Path(folder) / "rows").glob("*.safetensors"))
+        found = [Result.read(path) for path in paths]
         seeds = self.test.table["seed"]
         return [one for one in found if np.array_equal(one.seeds, seeds)]

@@ -30,6 +30,7 @@ def bench(
     suite: str = typer.Argument(help="Which bars: heart, eikonal, …; 'all' for every suite."),
     as_json: bool = typer.Option(False, "--json", help="Print the figures as JSON, and only them."),
     quick: bool = typer.Option(False, "--quick", help="A smaller run of the same thing."),
+    protocol: str = typer.Option("", help="P or H, of the suite 'inverse'; else both."),
 ) -> None:
     """Measure a suite of figures, each beside its target."""
     from twin.meshes.errors import InputError
@@ -37,19 +38,22 @@ def bench(
     known = suites()
     if suite != "all" and suite not in known:
         raise InputError(f"there is no suite '{suite}'; known are: {', '.join(known)}, all")
+    if protocol and (suite != "inverse" or protocol.upper() not in ("P", "H")):
+        raise InputError(f"--protocol {protocol}: expected P or H, with the suite 'inverse'")
+    more = {"protocol": protocol} if protocol else {}
     chosen = [m for name in known if suite in ("all", name) for m in known[name]]
     # Peers and libraries print what they like: standard output belongs to the figures alone.
     with redirect_stdout(sys.stderr):
-        figures = [asdict(figure) for module in chosen for figure in _measure(module, quick)]
+        figures = [asdict(figure) for module in chosen for figure in _measure(module, quick, more)]
     if as_json:
         typer.echo(json.dumps(figures, indent=1))
     else:
         _print_table(figures)
 
 
-def _measure(module: str, quick: bool) -> Iterator:
-    figures: Callable[[bool], Iterator] = import_module(module).figures
-    for figure in figures(quick):
+def _measure(module: str, quick: bool, more: dict[str, str]) -> Iterator:
+    figures: Callable[..., Iterator] = import_module(module).figures
+    for figure in figures(quick, **more):
         mark = "meets" if figure.meets else "MISSES"
         typer.secho(f"{figure.name}: {figure.value:.4g} {figure.unit} ({mark})", err=True, dim=True)
         yield figure
