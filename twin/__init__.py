@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from twin.meshes.heart import Boundary as Boundary
     from twin.meshes.heart import Heart as Heart
     from twin.meshes.torso import Torso as Torso
+    from twin.inverse.inference import Inference as Inference
+    from twin.inverse.model import Model as Model
     from twin.simulation.cohort import Cohort as Cohort
     from twin.simulation.ecg import ECG as ECG
     from twin.simulation.infarct import Infarct as Infarct
@@ -24,7 +26,9 @@ _HOME = {
     "Cohort": "twin.simulation.cohort",
     "Heart": "twin.meshes.heart",
     "Infarct": "twin.simulation.infarct",
+    "Inference": "twin.inverse.inference",
     "InputError": "twin.meshes.errors",
+    "Model": "twin.inverse.model",
     "Settings": "twin.simulation.settings",
     "Simulation": "twin.simulation.simulation",
     "Torso": "twin.meshes.torso",
