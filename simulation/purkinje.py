@@ -210,9 +210,14 @@ def _grow_branch(heart: Heart, bundle: Bundle, rule: PurkinjeRule, random: np.ra
         trunk[band] = _nearest(heart, nodes, rule.fascicles[bundle][0][-1])
         trunk = _trunk(heart, nodes, graph, rule.free_wall, ventricle=1) | trunk
     height = heart.coordinates.apicobasal[nodes]
-    terminals = _spread(
-        heart.points[nodes], np.flatnonzero(height < rule.reach[bundle]), rule.spacing
-    )
+    low = np.flatnonzero(height < rule.reach[bundle])
+    if len(low) == 0:
+        raise InputError(
+            f"the Purkinje tree's {bundle.name.lower()} branch finds no place on its endocardium "
+            f"below {rule.reach[bundle]:g} of the way to the base: the mesh is too coarse for this "
+            "wall; use a finer one"
+        )
+    terminals = _spread(heart.points[nodes], low, rule.spacing)
     laid = np.array([top, *trunk])
     giving = laid[height[laid] <= max(rule.insulated[bundle], height[laid].min())]
     shut = np.isin(np.arange(len(nodes)), np.setdiff1d(laid, giving))

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twin.inverse.inference import Inference as Inference
+    from twin.inverse.model import Model as Model
     from twin.meshes.errors import InputError as InputError
     from twin.meshes.errors import TwinError as TwinError
     from twin.meshes.heart import Boundary as Boundary
     from twin.meshes.heart import Heart as Heart
     from twin.meshes.torso import Torso as Torso
-    from twin.inverse.inference import Inference as Inference
-    from twin.inverse.model import Model as Model
     from twin.simulation.cohort import Cohort as Cohort
     from twin.simulation.ecg import ECG as ECG
     from twin.simulation.infarct import Infarct as Infarct

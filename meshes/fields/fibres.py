@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from twin.meshes.errors import InputError
 from twin.meshes.fields.laplace import LinearElements, unit
 from twin.meshes.heart import Coordinates, Fibres
 
@@ -173,6 +174,16 @@ def _share_of_right(
     return place**2 * (3 - 2 * place)
 
 
+def _rotations(matrices: Float[np.ndarray, "mixed 3 3"]) -> Rotation:
+    try:
+        return Rotation.from_matrix(matrices)
+    except ValueError:
+        raise InputError(
+            "fibres: where the ventricles meet, a wall one cell thick has no direction across it; "
+            "use a finer mesh"
+        ) from None
+
+
 def _blend(
     left: Float[np.ndarray, "mixed 3 3"],
     right: Float[np.ndarray, "mixed 3 3"],
@@ -187,5 +198,5 @@ def _blend(
         return left
     overlap = np.einsum("txi,txi->ti", left, right)
     signs = _HALF_TURNS[(overlap @ _HALF_TURNS.T).argmax(axis=1)]
-    between = Rotation.from_matrix(np.einsum("txi,ti,tyi->txy", right, signs, left))
+    between = _rotations(np.einsum("txi,ti,tyi->txy", right, signs, left))
     return Rotation.from_rotvec(between.as_rotvec() * share[:, None]).as_matrix() @ left

@@ -169,6 +169,11 @@ def _solve(
         footprint = min(footprint, left.largest)
         scar, dead = _rounded_off(others | left.scar(left.limit(footprint), volume), wall, allowed)
         found = extent_of(scar, wall, dead)
+        if not (found.left and found.transmurality):
+            raise InputError(
+                f"no infarct of {targets.mass:.1%} of the left ventricle's mass fits here: on so "
+                "coarse a mesh it has no element; use a finer mesh, or ask for more"
+            )
         by_mass = found.left / wanted
         by_depth = found.transmurality / targets.transmurality
         if max(abs(by_mass - 1), abs(by_depth - 1)) < CLOSE_ENOUGH:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from twin.meshes.anatomy.population import MEANS, Sex, sample_heart, sample_subject
+from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.meshes.torso import HEIGHTS, SHORTEST_BODY, TALLEST_BODY, Conductivities, Torso
 from twin.simulation.action_potential import ActionPotentials
@@ -37,6 +38,10 @@ SEXES = (Sex.FEMALE, Sex.MALE)
 
 LONGEST = 495.0
 """Action potential in the table, ms: as far as the cell model reaches. Longer ones count as it."""
+
+
+FINER = (1.0, 1.5, 2.2)
+"""Times the nodes that are asked for, tried for an even mesh until it holds together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +155,23 @@ def window(recipe: Recipe) -> tuple[float, int]:
 def _heart(recipe: Recipe, seed: int, number: int, sex: Sex) -> Heart:
     if recipe.files:
         return Heart.read(recipe.files[number % len(recipe.files)]).astype(np.float32)
-    return sample_heart(
-        seed, sex=sex, nodes=recipe.patients.nodes, even=recipe.patients.even
-    ).astype(np.float32)
+    patients = recipe.patients
+    if not patients.even:
+        return sample_heart(seed, sex=sex, nodes=patients.nodes).astype(np.float32)
+    return _even_heart(patients.nodes, seed, sex)
+
+
+def _even_heart(nodes: int, seed: int, sex: Sex) -> Heart:
+    """With as few nodes as asked for, or as few more as a heart with so thin a wall needs."""
+    for factor in FINER:
+        try:
+            heart = sample_heart(seed, sex=sex, nodes=round(factor * nodes), even=True)
+            # Only a tree tells whether both endocardia are whole.
+            Physiology().tree(heart)
+        except InputError:
+            continue
+        return heart.astype(np.float32)
+    return sample_heart(seed, sex=sex, nodes=nodes).astype(np.float32)
 
 
 def _body(recipe: Recipe, seed: int, sex: Sex, random) -> tuple[Torso, dict[str, float]]:
