@@ -96,3 +96,32 @@ class TestSpread:
         assert constant(3.0).draw(one) == 3.0
         Spread(low=0.0, high=1.0).draw(other)
         assert one.random() == other.random()
+
+
+def test_a_recipe_upon_another_says_only_what_differs(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'base = "hard"\nname = "mine"\nversion = 1\n[conduction]\nspeed = {low = 0.9, high = 1.1}\n'
+    )
+    mine, hard = Recipe.read(path), Recipe.read("hard")
+    assert mine.infarcts == hard.infarcts
+    assert mine.conduction.tree == hard.conduction.tree
+    # A spread is replaced as a whole: nothing of {mean, sd} is left in {low, high}.
+    assert (mine.conduction.speed.mean, mine.conduction.speed.low) == (None, 0.9)
+    assert mine.content != hard.content
+
+
+def test_a_base_that_is_not_known_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "easy"\nname = "mine"\nversion = 1\n')
+    with pytest.raises(InputError, match="base 'easy'; expected a recipe of the package"):
+        Recipe.read(path)
+
+
+def test_coarse_recipes_differ_from_theirs_in_the_mesh_alone():
+    for name in ("hard", "paper"):
+        fine, coarse = Recipe.read(name).model_dump(), Recipe.read(f"{name}_coarse").model_dump()
+        differing = {key for key in fine if fine[key] != coarse[key]}
+        assert differing <= {"name", "cases_per_heart", "patients"}
+        patients = {k for k, v in fine["patients"].items() if coarse["patients"][k] != v}
+        assert patients == {"nodes", "even"}
