@@ -25,6 +25,7 @@ from twin.inverse.protocol.paa_training import CARD, Schedule
 from twin.inverse.protocol.paa_training import train as train_paa
 from twin.inverse.protocol.part import Part
 from twin.inverse.protocol.protocol import SEED, SHARES, Protocol
+from twin.inverse.protocol.row import Row
 from twin.inverse.protocol.selection import selective_gain
 from twin.inverse.protocol.sensitivity import sensitivity_at
 from twin.inverse.protocol.table import Table
@@ -119,8 +120,9 @@ class Trial:
         """All lines; those that are there already are not scored again."""
         done = {row.name for row in self.protocol.scored(self.folder / "table")}
         rivals = [r for r in self.rivals if r.kind is not Kind.GEOMETRY]
-        shuffled = [self.protocol.shuffled(row) for row in (*rivals, self.ours)]
-        rows = [*self.protocol.templates(), *self.rivals, self.ours, *shuffled]
+        readers: list[Row] = [*rivals, self.ours]
+        shuffled = [self.protocol.shuffled(row) for row in readers]
+        rows: list[Row] = [*self.protocol.templates(), *self.rivals, self.ours, *shuffled]
         return self.protocol.run([r for r in rows if r.name not in done], self.folder / "table")
 
 
@@ -240,18 +242,17 @@ def _refinement(trial: Trial) -> Iterator[Figure]:
     few = _first_of_each(trial.parts[2], 1 if trial.quick else REFINED)
     part = Part.of(few)
     before, after = OurRow("before", trial.model, few), RefinedRow("after", trial.model, few)
-    rows = []
-    for k in range(len(few)):
-        truth = part.truth(k)
-        if truth.healthy:
-            continue
-        first, last = (score(truth, row.probabilities(k))["hard_scar"] for row in (before, after))
-        rows.append({"before": first, "after": last, "territory": _territory(part, k)})
-    change = np.array([row["after"] - row["before"] for row in rows])
-    where = np.array([row["territory"] for row in rows])
-    anatomies = np.array([part.anatomy[k] for k in range(len(few)) if not part.truth(k).healthy])
-    said = summarise([{"change": float(c)} for c in change], anatomies)["change"]
-    how = f"{said}; {len(rows)} cases, {np.mean([r['after'] for r in rows]):.3f} after"
+    ill = [k for k in range(len(few)) if not part.truth(k).healthy]
+    dice = np.array(
+        [
+            [score(part.truth(k), row.probabilities(k))["hard_scar"] for row in (before, after)]
+            for k in ill
+        ]
+    )
+    change = dice[:, 1] - dice[:, 0]
+    where = np.array([_territory(part, k) for k in ill])
+    said = summarise([{"change": float(c)} for c in change], part.anatomy[ill])["change"]
+    how = f"{said}; {len(ill)} cases, {dice[:, 1].mean():.3f} after"
     yield at_least(f"{trial.name}_refinement_gain", float(change.mean()), 0.0, "", how)
     for artery in sorted(set(where)):
         mean = float(change[where == artery].mean())
