@@ -37,7 +37,7 @@ from twin.meshes.files import whole_file
 from twin.simulation.cohort import Cohort
 from twin.simulation.recruitment.recipe import Recipe
 
-CASES = {"P": 3400, "H": 12000}
+CASES = {"P": 3434, "H": 12120}
 RECIPES = {"P": "paper", "H": "hard"}
 EPOCHS = {"P": (12, 12, 3), "H": (3, 6, 2)}
 """Of PAA-Net as published, mended, and without ECG."""
