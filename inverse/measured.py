@@ -37,6 +37,8 @@ def measured_beat(ecg: ECG, onset: float = 0.0) -> Measured:
     _require_beat(faults)
     lost = {name for fault in faults if fault.kind in LOST for name in fault.leads}
     kept = [name for name in ecg.leads if name not in lost]
+    if not kept:
+        raise InputError("the ECG shows no heart beat: all of its leads are flat")
     clean = _without_mains(ecg.select(*kept), faults)
     clean = _with_limb_leads(clean)
     names = [name for name in LEADS if name in clean.leads]

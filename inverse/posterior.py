@@ -102,7 +102,8 @@ class Posterior:
         tails = (1 - LEVEL) / 2
         low, middle, high = weighted_quantiles(values[known], share, [tails, 0.5, 1 - tails])
         margin = self.margins.get(name, 0.0)
-        return Estimate(middle, max(low - margin, 0.0), min(high + margin, 100.0))
+        low, high = min(low - margin, middle), max(high + margin, middle)
+        return Estimate(middle, max(low, 0.0), min(high, 100.0))
 
 
 def burdens(samples: Int[np.ndarray, "samples places"], placement: Placement):

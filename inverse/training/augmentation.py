@@ -1,6 +1,7 @@
 """New recordings of known beats, so that the network meets each beat in many conditions."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -49,6 +50,7 @@ class Augmentation:
         return beats, present
 
 
+@cache
 def noise_bank(seed: int, count: int = BANK) -> Float[np.ndarray, "bank 8 time"]:
     """Of RMS 1, at the beat's rate; drawn once, because drawing costs more than a step."""
     every = round(1000 / RATE)

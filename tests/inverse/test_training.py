@@ -97,7 +97,7 @@ def test_a_damaged_model_is_refused_with_its_name(small_model, tmp_path):
 
 
 def test_too_few_patients_are_refused(small_cohort, small_recipe, tmp_path):
-    with pytest.raises(InputError, match="too few"):
+    with pytest.raises(InputError, match="make more hearts"):
         train(small_recipe, small_cohort[:6], tmp_path, "cpu")
 
 
