@@ -39,10 +39,10 @@ from twin.simulation.recruitment.recipe import Recipe
 
 CASES = {"P": 3434, "H": 12120}
 RECIPES = {"P": "paper", "H": "hard"}
-EPOCHS = {"P": (12, 12, 3), "H": (3, 6, 2)}
+EPOCHS = {"P": (8, 8, 2), "H": (3, 6, 1)}
 """Of PAA-Net as published, mended, and without ECG."""
 
-SCORED = 20
+SCORED = 12
 """Cases of each heart that are scored: intervals come from hearts."""
 
 REFINED, AGAIN = 4, 5
