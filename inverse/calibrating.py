@@ -57,9 +57,12 @@ def calibrate(model: Model, examples: Examples, progress: Progress = silent) -> 
     logits, zones = _some_nodes(cases)
     temperature = best_temperature(logits, zones)
     level = set_level(softmax(logits / temperature), zones)
-    calibration = Calibration(
-        temperature=temperature, set_level=level, infarct_from=_threshold(cases)
-    )
+    found = {
+        "temperature": temperature,
+        "set_level": level,
+        "infarct_from": _threshold(cases),
+    }
+    calibration = model.calibration.model_copy(update=found)
     trust = min(TRUSTS, key=lambda t: _misfit(model, examples, cases, calibration, t))
     model = model.calibrated(calibration.model_copy(update={"trust": trust}))
     margins, told = _margins(model, examples, cases)

@@ -20,8 +20,12 @@ from twin.inverse.training.recipe import TrainingRecipe
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
 from twin.simulation.cohort import Cohort
+from twin.simulation.recruitment.recipe import Recipe
 
 CURVES = "curves.png"
+QUIET = 0.1
+"""Relative RMS that a soft infarct leaves of its hard one's ECG where nothing else varies."""
+
 PURPOSE = "finding myocardial infarcts from a heart's mesh and a 12-lead ECG; research use only"
 LIMITS = (
     "Taught on simulated hearts and ECGs only; no measured patient was seen.",
@@ -67,7 +71,9 @@ def finished(
     network.load_state_dict({k: v.cpu() for k, v in state.best.items()})
     library = Library.of(taught.on_lattice())
     card = _card(recipe, state, taught, judged)
-    model = Model(network.eval(), library, Calibration(), recipe, card)
+    quiet = Recipe.read(recipe.protocol).recording.noise is None
+    calibration = Calibration(misfit=QUIET if quiet else Calibration().misfit)
+    model = Model(network.eval(), library, calibration, recipe, card)
     return calibrate(model, judged, progress)
 
 
