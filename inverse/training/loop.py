@@ -57,8 +57,8 @@ class Schooling:
         optimiser = torch.optim.AdamW(
             network.parameters(), teaching.rate, weight_decay=teaching.weight_decay
         )
-        start = {k: v.clone() for k, v in network.state_dict().items()}
-        return State(network, start, dict(start), optimiser, Reached(), self.identity)
+        average, best = ({k: v.clone() for k, v in network.state_dict().items()} for _ in range(2))
+        return State(network, average, best, optimiser, Reached(), self.identity)
 
     @property
     def identity(self) -> str:

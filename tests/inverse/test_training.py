@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from twin.inverse.model import Model
+from twin.inverse.training import loop
 from twin.inverse.training.augmentation import Augmentation, noise_bank
 from twin.inverse.training.examples import Examples
 from twin.inverse.training.loop import Schooling
@@ -27,7 +28,9 @@ def weights(state):
     return torch.cat([w.flatten() for w in state.network.state_dict().values()])
 
 
-def test_a_broken_run_ends_with_the_same_bits(examples, small_recipe, tmp_path):
+def test_a_broken_run_ends_with_the_same_bits(examples, small_recipe, tmp_path, monkeypatch):
+    """Also where the last checkpoint was in the middle of an epoch."""
+    monkeypatch.setattr(loop, "SAVED_EVERY", 0.0)
     school = Schooling(small_recipe, examples, examples, CPU)
     whole = school.run(tmp_path / "whole")
 
