@@ -17,11 +17,12 @@ FILE = "checkpoint.safetensors"
 @dataclass
 class Progress:
     """`curve` has a row an epoch: losses and scores by name. `best` is the epoch whose averaged
-    weights answered best."""
+    weights answered best. `losses` are those of the steps of the epoch that is under way."""
 
     step: int = 0
     best: int = -1
     curve: list[dict[str, float]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
 
 
 @dataclass

@@ -73,15 +73,15 @@ class Schooling:
         state = self.begin()
         state.read(folder)
         state.network.to(self.device)
-        saved, losses = time.monotonic(), []
+        saved = time.monotonic()
         for step in range(state.progress.step, self.steps):
-            losses.append(self._step(state, step))
+            state.progress.losses.append(self._step(state, step))
             state.progress.step = step + 1
             progress("training", (step + 1) / self.steps)
             ended = (step + 1) % self.steps_an_epoch == 0
             if ended:
-                self._judge(state, float(np.mean(losses)))
-                losses = []
+                self._judge(state, float(np.mean(state.progress.losses)))
+                state.progress.losses = []
             if ended or time.monotonic() - saved > SAVED_EVERY:
                 state.write(folder)
                 saved = time.monotonic()
