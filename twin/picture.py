@@ -59,7 +59,7 @@ def _plotter(heart: Heart, fields: Sequence[str], *, off_screen: bool) -> "pv.Pl
     unknown = [name for name in fields if name not in FIELDS]
     if unknown:
         raise InputError(f"no field '{unknown[0]}' to show; known are: {', '.join(FIELDS)}")
-    pv = _pyvista(off_screen)
+    pv = plotting(off_screen)
     plotter = pv.Plotter(
         off_screen=off_screen,
         shape=(1, len(fields)),
@@ -78,7 +78,7 @@ def _plotter(heart: Heart, fields: Sequence[str], *, off_screen: bool) -> "pv.Pl
     return plotter
 
 
-def _pyvista(off_screen: bool):
+def plotting(off_screen: bool):
     if off_screen and os.name == "posix" and not os.environ.get("DISPLAY"):
         # VTK ends the whole process where it finds no OpenGL, so look before it does.
         if not ctypes.util.find_library("EGL"):

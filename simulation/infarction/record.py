@@ -24,12 +24,16 @@ NOTE = "twin_infarct"
 
 def write_infarct(infarct: Infarct, path: str | Path, heart: Heart) -> None:
     """Any format that holds all of a heart: .vtu, .pvd, .vtkhdf, .xdmf."""
-    elements = infarct.elements(heart)
     if Path(path).suffix.lower() in (".vtp", ".stl", ""):
         raise InputError(
             f"{path}: this format does not hold an infarct with its heart; write a .vtu, .pvd, "
             ".vtkhdf or .xdmf"
         )
+    write_grid(infarct_grid(infarct, heart), path)
+
+
+def infarct_grid(infarct: Infarct, heart: Heart) -> Grid:
+    """The heart's grid with the infarct's zones, from which `infarct_of` has it again."""
     grid, zones = grid_of(heart), infarct.zones
     record = {
         "acute": infarct.acute,
@@ -41,13 +45,12 @@ def write_infarct(infarct: Infarct, path: str | Path, heart: Heart) -> None:
         "scar": (zones == Zone.SCAR).astype(np.int8),
         "border_zone": (zones == Zone.BORDER).astype(np.int8),
     }
-    grid = replace(
+    return replace(
         grid,
         point_fields={**grid.point_fields, **shown},
-        tetrahedron_fields={**grid.tetrahedron_fields, FIELD: elements},
+        tetrahedron_fields={**grid.tetrahedron_fields, FIELD: infarct.elements(heart)},
         notes={**grid.notes, NOTE: json.dumps(record, default=str)},
     )
-    write_grid(grid, path)
 
 
 def infarct_of(grid: Grid, heart: Heart) -> Infarct:

@@ -1,31 +1,15 @@
 """`twin infer`: what it says and writes, and one clear error for each fault of the input."""
 
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from twin.benchmarks.synthetic_ecg import synthetic_ecg
-from twin.command_line import main
 from twin.meshes.heart import Boundary, Heart
 from twin.simulation.ecg import ECG
 from twin.simulation.infarct import Infarct
-
-
-@pytest.fixture
-def twin(monkeypatch, capsys):
-    """Runs the command line; answers its exit code, and what it printed and complained."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["twin", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture(scope="module")

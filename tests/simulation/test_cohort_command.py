@@ -1,28 +1,12 @@
 """`twin cohort`: what it says and writes, and one clear error for each fault of the input."""
 
 import json
-import sys
 
 import pytest
 
 from twin.benchmarks.synthetic_cohort import synthetic_cohort
-from twin.command_line import main
 from twin.simulation.cohort import Cohort
 from twin.simulation.recruitment.manifest import Entry, append_entry
-
-
-@pytest.fixture
-def twin(monkeypatch, capsys):
-    """Runs the command line; answers its exit code, and what it printed and complained."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["twin", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

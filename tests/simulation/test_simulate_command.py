@@ -25,20 +25,6 @@ def quick(tmp_path):
     return path
 
 
-@pytest.fixture
-def twin(monkeypatch, capsys):
-    """Runs the command line; answers its exit code, and what it printed and complained."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["twin", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run
-
-
 def refused(result):
     """The one line of a refusal."""
     code, _, err = result

@@ -1,6 +1,5 @@
 """infarct.vtu: the heart with what was found at its nodes."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import numpy as np
 from twin.inverse.finding import Finding
 from twin.meshes.formats import write_grid
 from twin.meshes.formats.grid import Grid
-from twin.meshes.formats.record import grid_of
 from twin.report.record import NOTICE, hashes_of, plain
 from twin.simulation.infarct import Infarct, Zone
-from twin.simulation.infarction.record import FIELD, NOTE
+from twin.simulation.infarction.record import infarct_grid
 
 
 def write_infarct(finding: Finding, path: Path) -> None:
@@ -23,27 +21,15 @@ def write_infarct(finding: Finding, path: Path) -> None:
 def grid_of_finding(finding: Finding) -> Grid:
     """infarct_zone: 0 healthy, 1 border zone, 2 scar, as decided; spread: how far the samples
     differ (`Posterior.spread`)."""
-    grid, infarct = grid_of(finding.heart), infarct_of_finding(finding)
-    record = {
-        "acute": infarct.acute,
-        "content": infarct.content,
-        "provenance": infarct.provenance,
-    }
-    posterior = finding.posterior
-    fields = {
-        FIELD: infarct.zones,
+    grid, posterior = infarct_grid(infarct_of_finding(finding), finding.heart), finding.posterior
+    likely = {
         "probability_healthy": posterior.probabilities[:, Zone.HEALTHY],
         "probability_border_zone": posterior.probabilities[:, Zone.BORDER],
         "probability_scar": posterior.probabilities[:, Zone.SCAR],
         "spread": posterior.spread,
     }
-    single = {k: v if k == FIELD else v.astype(np.float32) for k, v in fields.items()}
-    return replace(
-        grid,
-        point_fields={**single, **grid.point_fields},
-        tetrahedron_fields={**grid.tetrahedron_fields, FIELD: infarct.elements(finding.heart)},
-        notes={**grid.notes, NOTE: json.dumps(record, allow_nan=False)},
-    )
+    fields = {name: values.astype(np.float32) for name, values in likely.items()}
+    return replace(grid, point_fields={**grid.point_fields, **fields})
 
 
 def infarct_of_finding(finding: Finding) -> Infarct:

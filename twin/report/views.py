@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from twin.inverse.finding import Finding
 from twin.meshes.heart import Heart
 from twin.meshes.topology import boundary_triangles
-from twin.picture import _pyvista, long_axis
+from twin.picture import long_axis, plotting
 from twin.report.colours import BORDER, OUTLINE, SCAR, WALL, chance_colours
 from twin.simulation.infarct import Zone
 
@@ -35,7 +35,7 @@ Tile = Int[np.ndarray, "height width 3"]
 
 def draw_views(finding: Finding) -> dict[str, Tile]:
     """Pixels of each view by its title. Needs OpenGL, and says so where there is none."""
-    pv = _pyvista(off_screen=True)
+    pv = plotting(off_screen=True)
     columns, rows = len(LEVELS), 2
     size = (TILE[0] * columns, TILE[1] * rows)
     plotter = pv.Plotter(off_screen=True, shape=(rows, columns), window_size=size, border=False)
