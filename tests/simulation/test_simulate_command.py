@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from twin.command_line import main
 from twin.command_line.console import watched
 from twin.meshes.torso import Torso
 from twin.simulation.results import NAMES, RECORD
