@@ -14,9 +14,9 @@ import numpy as np
 from twin.benchmarks.chunky_heart import write_chunky_heart
 from twin.benchmarks.figure import Figure, at_least, at_most, report
 from twin.simulation.cohort import Cohort
-from twin.simulation.recruitment.header import read_header, write_header
-from twin.simulation.recruitment.manifest import Entry, Kind, append_entry, read_entries
 from twin.simulation.recruitment.recipe import shipped
+from twin.simulation.recruitment.store.header import read_header, write_header
+from twin.simulation.recruitment.store.manifest import Entry, Kind, append_entry, read_entries
 
 CASES, HEARTS = 10_000, 200
 """Of the cohort that the bars are about."""

@@ -24,11 +24,11 @@ from twin.simulation.infarction.physiology import InfarctPhysiology
 from twin.simulation.infarction.places import Artery, Territory
 from twin.simulation.leads import INDEPENDENT
 from twin.simulation.recording.measures import Measures
-from twin.simulation.recruitment.case import Case, Drawn, simulate
-from twin.simulation.recruitment.illness import Illness
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.case import Case, Drawn, simulate
+from twin.simulation.recruitment.people.illness import Illness
+from twin.simulation.recruitment.people.patient import Patient
+from twin.simulation.recruitment.people.scenario import Scenario
 from twin.simulation.recruitment.recipe import Patients, Recipe
-from twin.simulation.recruitment.scenario import Scenario
 
 PATIENTS, QUICK_PATIENTS = 10, 1
 PAIRS, QUICK_PAIRS = 50, 8

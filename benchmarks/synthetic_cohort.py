@@ -10,12 +10,12 @@ from twin.benchmarks.boxes import box_heart
 from twin.meshes.files import file_hash, whole_file
 from twin.meshes.formats.hdf5 import new_file
 from twin.meshes.heart import Heart
-from twin.simulation.recruitment.header import begin
-from twin.simulation.recruitment.manifest import Entry, append_entry
 from twin.simulation.recruitment.plan import Plan, Shard
 from twin.simulation.recruitment.recipe import Recipe
-from twin.simulation.recruitment.records import heart_arrays, write_arrays
-from twin.simulation.recruitment.shard_rows import ShardRows
+from twin.simulation.recruitment.store.header import begin
+from twin.simulation.recruitment.store.manifest import Entry, append_entry
+from twin.simulation.recruitment.store.records import heart_arrays, write_arrays
+from twin.simulation.recruitment.store.shard_rows import ShardRows
 
 HEARTS, EACH, SAMPLES = 6, 4, 50
 FAILED = 6

@@ -20,7 +20,7 @@ from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.meshes.torso import Torso
 from twin.simulation.ecg import ECG
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.patient import Patient
 from twin.simulation.recruitment.recipe import Recipe
 from twin.simulation.settings import Body
 from twin.simulation.simulation import torso_for

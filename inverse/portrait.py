@@ -10,7 +10,7 @@ from twin.inverse.beat import resampled
 from twin.inverse.lattice import LATTICE, PLACES, Placement
 from twin.meshes.fields.laplace import LinearElements
 from twin.meshes.heart import Heart
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.patient import Patient
 
 LENGTH = 50.0
 """mm that count as 1, and ms likewise."""

@@ -17,7 +17,7 @@ from twin.inverse.posterior import Posterior
 from twin.inverse.synthesis import NUISANCES, Synthesis, beat_of
 from twin.inverse.training.examples import Ground
 from twin.simulation.infarct import Zone
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.patient import Patient
 from twin.simulation.recruitment.recipe import Recipe
 
 MODES = 16

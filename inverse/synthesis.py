@@ -21,7 +21,7 @@ from twin.simulation.forward import STEP
 from twin.simulation.infarct import Zone
 from twin.simulation.lead_field import ELECTRODES
 from twin.simulation.lead_weights import Intracellular
-from twin.simulation.recruitment.patient import Patient, window
+from twin.simulation.recruitment.people.patient import Patient, window
 from twin.simulation.recruitment.recipe import Recipe
 from twin.simulation.recruitment.spread import Spread
 from twin.simulation.repolarisation import DurationGradients

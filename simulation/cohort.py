@@ -10,13 +10,13 @@ from jaxtyping import Int
 
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
-from twin.simulation.recruitment.batch import Batch, read_batch
-from twin.simulation.recruitment.checking import Fault, faults_of
 from twin.simulation.recruitment.plan import CASES_PER_SHARD, Plan
-from twin.simulation.recruitment.splitting import parts_by_patient
-from twin.simulation.recruitment.store import Store
-from twin.simulation.recruitment.stored_case import StoredCase
-from twin.simulation.recruitment.table import table_of
+from twin.simulation.recruitment.store.batch import Batch, read_batch
+from twin.simulation.recruitment.store.checking import Fault, faults_of
+from twin.simulation.recruitment.store.splitting import parts_by_patient
+from twin.simulation.recruitment.store.store import Store
+from twin.simulation.recruitment.store.stored_case import StoredCase
+from twin.simulation.recruitment.store.table import table_of
 
 if TYPE_CHECKING:
     import pandas
@@ -63,8 +63,8 @@ class Cohort(Sequence[StoredCase]):
         `cluster`: "slurm", "dask". Called again after whatever interruption it makes what is
         missing; the finished cohort is the same bits. A file holds `cases_per_shard`: what a
         killed worker loses."""
-        from twin.simulation.recruitment.crowds import crowd_of
-        from twin.simulation.recruitment.making import make_cohort
+        from twin.simulation.recruitment.crowds.crowd import crowd_of
+        from twin.simulation.recruitment.crowds.making import make_cohort
         from twin.simulation.recruitment.recipe import Recipe
 
         read = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
@@ -100,7 +100,7 @@ class Cohort(Sequence[StoredCase]):
 
     def write(self, folder: str | Path, progress: Progress = silent) -> "Cohort":
         """As a folder of its own, its cases numbered anew."""
-        from twin.simulation.recruitment.copying import write_cohort
+        from twin.simulation.recruitment.store.copying import write_cohort
 
         write_cohort(self, Path(folder).absolute(), progress)
         return Cohort.open(folder)
@@ -135,13 +135,13 @@ class Cohort(Sequence[StoredCase]):
 
     def torch_dataset(self, **options) -> "torch.utils.data.Dataset":
         """For a torch `DataLoader`; see `torch_cases.TorchCases`."""
-        from twin.simulation.recruitment.torch_cases import TorchCases
+        from twin.simulation.recruitment.store.torch_cases import TorchCases
 
         return TorchCases(self, **options)
 
     def export(self, case: int, folder: str | Path) -> None:
         """One case as files that other programs open; see `exporting.export_case`."""
-        from twin.simulation.recruitment.exporting import export_case
+        from twin.simulation.recruitment.store.exporting import export_case
 
         export_case(self[case], Path(folder))
 

@@ -8,14 +8,14 @@ import numpy as np
 from twin.meshes.files import whole_file
 from twin.simulation.infarction.bullseye import draw_bullseye
 from twin.simulation.leads import INDEPENDENT
-from twin.simulation.recruitment.distributions import IDENTITIES
+from twin.simulation.recruitment.store.distributions import IDENTITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from twin.simulation.cohort import Cohort
-    from twin.simulation.recruitment.stored_case import StoredCase
+    from twin.simulation.recruitment.store.stored_case import StoredCase
 
 GALLERY = 12
 COLUMNS = 6

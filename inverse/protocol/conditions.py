@@ -14,7 +14,7 @@ from jaxtyping import Float
 from twin.inverse.beat import levelled
 from twin.meshes.errors import TwinError
 from twin.simulation.cohort import Cohort
-from twin.simulation.recruitment.case import Case, simulate_cases
+from twin.simulation.recruitment.people.case import Case, simulate_cases
 from twin.simulation.recruitment.recipe import Recipe
 
 Change = Mapping[str, Any]

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from twin.inverse.beat import RATE, SAMPLES, levelled
 from twin.inverse.portrait import LEADS
-from twin.simulation.recruitment.disturbance import noise
+from twin.simulation.recruitment.people.disturbance import noise
 
 AS_RECORDED = 0.5
 """Share of beats that are taken as the cohort's recorder had them, with its filters."""

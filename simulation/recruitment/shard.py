@@ -15,12 +15,12 @@ import numpy as np
 from twin.meshes.errors import TwinError
 from twin.meshes.files import file_hash, whole_file
 from twin.meshes.formats.hdf5 import new_file, open_checked
-from twin.simulation.recruitment.case import Case, CaseFailure, simulate_cases
-from twin.simulation.recruitment.manifest import Entry, append_entry, read_entries
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.case import Case, CaseFailure, simulate_cases
+from twin.simulation.recruitment.people.patient import Patient
+from twin.simulation.recruitment.people.stages import clocked, stage
 from twin.simulation.recruitment.plan import Plan, anatomy_file, shard_file
-from twin.simulation.recruitment.shard_rows import LARGEST, MILLIVOLTS, ShardRows
-from twin.simulation.recruitment.stages import clocked, stage
+from twin.simulation.recruitment.store.manifest import Entry, append_entry, read_entries
+from twin.simulation.recruitment.store.shard_rows import LARGEST, MILLIVOLTS, ShardRows
 
 
 def make_anatomy(folder: Path, plan: Plan, number: int) -> Entry:

@@ -23,7 +23,7 @@ from twin.meshes.errors import InputError
 from twin.meshes.heart import Coordinates
 from twin.simulation.cohort import Cohort
 from twin.simulation.infarct import Zone
-from twin.simulation.recruitment.stored_case import StoredCase
+from twin.simulation.recruitment.store.stored_case import StoredCase
 
 torch.set_num_threads(1)
 

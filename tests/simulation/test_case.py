@@ -12,7 +12,7 @@ from twin.simulation.infarct import Infarct, Zone
 from twin.simulation.infarction.physiology import InfarctPhysiology
 from twin.simulation.lead_field import LeadField
 from twin.simulation.leads import INDEPENDENT
-from twin.simulation.recruitment.case import (
+from twin.simulation.recruitment.people.case import (
     BATCH,
     Case,
     CaseFailure,
@@ -20,11 +20,11 @@ from twin.simulation.recruitment.case import (
     simulate,
     simulate_cases,
 )
-from twin.simulation.recruitment.disturbance import Disturbance
-from twin.simulation.recruitment.illness import Illness
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.disturbance import Disturbance
+from twin.simulation.recruitment.people.illness import Illness
+from twin.simulation.recruitment.people.patient import Patient
+from twin.simulation.recruitment.people.scenario import Scenario
 from twin.simulation.recruitment.recipe import Recipe, shipped
-from twin.simulation.recruitment.scenario import Scenario
 
 pytestmark = pytest.mark.skipif(kernels is None, reason="the native kernels are not built")
 

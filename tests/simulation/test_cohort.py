@@ -9,9 +9,9 @@ from twin.benchmarks.synthetic_cohort import EACH, FAILED, HEARTS, synthetic_coh
 from twin.meshes.errors import InputError
 from twin.simulation.cohort import Cohort
 from twin.simulation.ecg import ECG
-from twin.simulation.recruitment.choosing import chosen_cases
-from twin.simulation.recruitment.distributions import distributions_of
-from twin.simulation.recruitment.table import write_table
+from twin.simulation.recruitment.store.choosing import chosen_cases
+from twin.simulation.recruitment.store.distributions import distributions_of
+from twin.simulation.recruitment.store.table import write_table
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from twin.benchmarks.synthetic_cohort import synthetic_cohort
 from twin.simulation.cohort import Cohort
-from twin.simulation.recruitment.manifest import Entry, append_entry
+from twin.simulation.recruitment.store.manifest import Entry, append_entry
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import pytest
 
 from twin.meshes.errors import InputError
 from twin.meshes.files import file_hash
-from twin.simulation.recruitment.header import begin, read_plan
-from twin.simulation.recruitment.manifest import Entry, append_entry, read_entries
+from twin.simulation.recruitment.crowds.schedule import MOST_DEATHS, Schedule, Task, whole_entries
 from twin.simulation.recruitment.plan import CASES_PER_SHARD, Plan
 from twin.simulation.recruitment.recipe import Recipe
-from twin.simulation.recruitment.schedule import MOST_DEATHS, Schedule, Task, whole_entries
-from twin.simulation.recruitment.tally import Tally
+from twin.simulation.recruitment.store.header import begin, read_plan
+from twin.simulation.recruitment.store.manifest import Entry, append_entry, read_entries
+from twin.simulation.recruitment.store.tally import Tally
 
 
 def recipe(each=10):

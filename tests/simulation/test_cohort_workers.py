@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from twin.meshes.errors import InputError, TwinError
-from twin.simulation.recruitment import workers
-from twin.simulation.recruitment.header import begin
-from twin.simulation.recruitment.making import make_cohort, only_run
-from twin.simulation.recruitment.manifest import read_entries
+from twin.simulation.recruitment.crowds import workers
+from twin.simulation.recruitment.crowds.making import make_cohort, only_run
 from twin.simulation.recruitment.plan import Plan
 from twin.simulation.recruitment.recipe import Recipe
+from twin.simulation.recruitment.store.header import begin
+from twin.simulation.recruitment.store.manifest import read_entries
 
 WORKER = """
 import os, signal, sys, time
@@ -23,9 +23,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from dataclasses import replace
 from twin.meshes.files import file_hash, whole_file
-from twin.simulation.recruitment import worker
-from twin.simulation.recruitment.manifest import Entry, append_entry
-from twin.simulation.recruitment.task import DiskError
+from twin.simulation.recruitment.crowds import worker
+from twin.simulation.recruitment.store.manifest import Entry, append_entry
+from twin.simulation.recruitment.crowds.task import DiskError
 
 def make(kind, folder, plan, number):
     anatomy = number if kind == "anatomy" else plan.shards[number].anatomy
@@ -162,8 +162,8 @@ def test_workers_end_when_their_parent_is_killed(troubled, plan, tmp_path):
     begin(tmp_path / "c", plan)
     code = (
         "import sys, os\nfrom pathlib import Path\n"
-        "from twin.simulation.recruitment import workers\n"
-        "from twin.simulation.recruitment.schedule import Task\n"
+        "from twin.simulation.recruitment.crowds import workers\n"
+        "from twin.simulation.recruitment.crowds.schedule import Task\n"
         f"workers.COMMAND = {workers.COMMAND!r}\n"
         f"worker = workers.Worker(Path({str(tmp_path / 'c')!r}), 0, None)\n"
         "worker.process.stdout.readline()\n"
@@ -199,7 +199,7 @@ def test_one_run_at_a_time(plan, tmp_path):
 
 
 def test_too_small_a_disk_is_found_first(monkeypatch, plan, tmp_path):
-    monkeypatch.setattr("twin.simulation.recruitment.making.BYTES_PER_CASE", 1e15)
+    monkeypatch.setattr("twin.simulation.recruitment.crowds.making.BYTES_PER_CASE", 1e15)
     with pytest.raises(InputError, match="MB are free"):
         make_cohort(plan, tmp_path / "c")
     assert not (tmp_path / "c").exists()

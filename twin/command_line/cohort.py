@@ -84,7 +84,7 @@ def show(
 ) -> None:
     """Counts and distributions, and with -o pictures of them and a gallery of ECGs."""
     from twin.simulation.cohort import Cohort
-    from twin.simulation.recruitment.distributions import distributions_of
+    from twin.simulation.recruitment.store.distributions import distributions_of
 
     opened = Cohort.open(cohort)
     found = distributions_of(opened)
@@ -129,7 +129,7 @@ def table(
 ) -> None:
     """A row a case: what was drawn, and what was measured."""
     from twin.simulation.cohort import Cohort
-    from twin.simulation.recruitment.table import write_table
+    from twin.simulation.recruitment.store.table import write_table
 
     opened = Cohort.open(cohort)
     write_table(opened, output)
@@ -145,7 +145,7 @@ def export(
     """One case for other programs: the heart as .vtu, the ECG as WFDB, CSV and a picture."""
     from twin.meshes.errors import InputError
     from twin.simulation.cohort import Cohort
-    from twin.simulation.recruitment.exporting import NAMES
+    from twin.simulation.recruitment.store.exporting import NAMES
 
     opened = Cohort.open(cohort)
     if not 0 <= case < len(opened):
@@ -165,7 +165,7 @@ def subset(
 ) -> None:
     """A part of a cohort as a folder of its own."""
     from twin.simulation.cohort import Cohort
-    from twin.simulation.recruitment.choosing import chosen_cases
+    from twin.simulation.recruitment.store.choosing import chosen_cases
 
     opened = Cohort.open(cohort)
     _write(opened.subset(chosen_cases(opened, cases, where or [])), output)

@@ -10,11 +10,11 @@ from typing import Protocol
 from twin.meshes.errors import InputError
 from twin.meshes.folder import require_space
 from twin.meshes.progress import Progress, silent
-from twin.simulation.recruitment.header import begin
+from twin.simulation.recruitment.crowds.schedule import Schedule, whole_entries
+from twin.simulation.recruitment.crowds.workers import Watch, clear_parts, supervise
 from twin.simulation.recruitment.plan import Plan
-from twin.simulation.recruitment.schedule import Schedule, whole_entries
-from twin.simulation.recruitment.tally import Tally
-from twin.simulation.recruitment.workers import Watch, clear_parts, supervise
+from twin.simulation.recruitment.store.header import begin
+from twin.simulation.recruitment.store.tally import Tally
 
 LOCK = ".lock"
 BYTES_PER_NODE = 400

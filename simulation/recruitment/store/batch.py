@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from twin.simulation.recruitment.store import Store
+from twin.simulation.recruitment.store.store import Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from twin.meshes.errors import TwinError
-from twin.simulation.recruitment.manifest import Entry, entry_of
-from twin.simulation.recruitment.schedule import MOST_DEATHS, Schedule, Task
-from twin.simulation.recruitment.task import DiskError, enter_failure
+from twin.simulation.recruitment.crowds.schedule import MOST_DEATHS, Schedule, Task
+from twin.simulation.recruitment.crowds.task import DiskError, enter_failure
+from twin.simulation.recruitment.store.manifest import Entry, entry_of
 
 TICK_SECONDS = 0.5
-COMMAND = (sys.executable, "-P", "-m", "twin.simulation.recruitment.worker")
+COMMAND = (sys.executable, "-P", "-m", "twin.simulation.recruitment.crowds.worker")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import h5py
 import numpy as np
 
-from twin.simulation.recruitment.records import write_array
+from twin.simulation.recruitment.store.records import write_array
 
 Row: TypeAlias = Mapping[str, float | str]
 Columns: TypeAlias = dict[str, np.ndarray]

@@ -7,12 +7,12 @@ from typing import Any
 from distributed import Client, Future, LocalCluster, wait
 
 from twin.meshes.errors import InputError
-from twin.simulation.recruitment.cluster_task import make_patient
-from twin.simulation.recruitment.making import Crowd
-from twin.simulation.recruitment.manifest import entry_of
-from twin.simulation.recruitment.schedule import Schedule, Task
-from twin.simulation.recruitment.task import DiskError, enter_failure
-from twin.simulation.recruitment.workers import TICK_SECONDS, Watch
+from twin.simulation.recruitment.crowds.cluster_task import make_patient
+from twin.simulation.recruitment.crowds.making import Crowd
+from twin.simulation.recruitment.crowds.schedule import Schedule, Task
+from twin.simulation.recruitment.crowds.task import DiskError, enter_failure
+from twin.simulation.recruitment.crowds.workers import TICK_SECONDS, Watch
+from twin.simulation.recruitment.store.manifest import entry_of
 
 LOOPBACK = "127.0.0.1"
 

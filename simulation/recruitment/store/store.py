@@ -15,14 +15,14 @@ import numpy as np
 from twin.meshes.errors import InputError
 from twin.meshes.formats.hdf5 import open_checked
 from twin.meshes.heart import Heart
-from twin.simulation.recruitment.columns import Columns, read_columns
-from twin.simulation.recruitment.header import read_header
-from twin.simulation.recruitment.manifest import Entry, Kind, read_entries
 from twin.simulation.recruitment.plan import anatomy_file, shard_file
-from twin.simulation.recruitment.records import heart_of, read_arrays
+from twin.simulation.recruitment.store.columns import Columns, read_columns
+from twin.simulation.recruitment.store.header import read_header
+from twin.simulation.recruitment.store.manifest import Entry, Kind, read_entries
+from twin.simulation.recruitment.store.records import heart_of, read_arrays
 
 if TYPE_CHECKING:
-    from twin.simulation.recruitment.patient import Patient
+    from twin.simulation.recruitment.people.patient import Patient
 
 MOST_OPEN = 256
 """Files; a process may commonly have 1,024."""
@@ -122,7 +122,7 @@ class Store:
         return self._kept("heart", number, _heart)
 
     def patient(self, number: int) -> "Patient":
-        from twin.simulation.recruitment.patient import Patient
+        from twin.simulation.recruitment.people.patient import Patient
 
         return self._kept("patient", number, Patient.read)
 

@@ -14,11 +14,11 @@ from twin.meshes.files import file_hash, whole_file
 from twin.meshes.folder import require_space
 from twin.meshes.formats.hdf5 import new_file
 from twin.meshes.progress import Progress, silent
-from twin.simulation.recruitment.header import FORMAT, versions, write_header
-from twin.simulation.recruitment.manifest import Entry, append_entry
 from twin.simulation.recruitment.plan import CASES_PER_SHARD, anatomy_file, shard_file
-from twin.simulation.recruitment.shard_rows import ShardRows
-from twin.simulation.recruitment.stored_case import StoredCase
+from twin.simulation.recruitment.store.header import FORMAT, versions, write_header
+from twin.simulation.recruitment.store.manifest import Entry, append_entry
+from twin.simulation.recruitment.store.shard_rows import ShardRows
+from twin.simulation.recruitment.store.stored_case import StoredCase
 
 if TYPE_CHECKING:
     from twin.simulation.cohort import Cohort

@@ -10,11 +10,11 @@ from jaxtyping import Int
 
 from twin.meshes.heart import Heart
 from twin.simulation.ecg import ECG, standard_ecg
-from twin.simulation.recruitment.store import Store
+from twin.simulation.recruitment.store.store import Store
 
 if TYPE_CHECKING:
     from twin.simulation.infarct import Infarct
-    from twin.simulation.recruitment.patient import Patient
+    from twin.simulation.recruitment.people.patient import Patient
 
 
 @dataclass(frozen=True, eq=False)

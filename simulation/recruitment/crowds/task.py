@@ -6,10 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from twin.meshes.errors import TwinError
-from twin.simulation.recruitment.header import read_plan
-from twin.simulation.recruitment.manifest import Entry, append_entry
+from twin.simulation.recruitment.crowds.schedule import Task
 from twin.simulation.recruitment.plan import Plan
-from twin.simulation.recruitment.schedule import Task
+from twin.simulation.recruitment.store.header import read_plan
+from twin.simulation.recruitment.store.manifest import Entry, append_entry
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 

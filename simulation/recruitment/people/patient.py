@@ -22,8 +22,9 @@ from twin.simulation.lead_field import LeadField
 from twin.simulation.lead_weights import ElementStiffness, Intracellular
 from twin.simulation.physiology import Physiology
 from twin.simulation.purkinje import Purkinje
+from twin.simulation.recruitment.people.stages import stage
 from twin.simulation.recruitment.recipe import Patients, Recipe
-from twin.simulation.recruitment.records import (
+from twin.simulation.recruitment.store.records import (
     heart_arrays,
     heart_of,
     lead_field_arrays,
@@ -31,7 +32,6 @@ from twin.simulation.recruitment.records import (
     read_arrays,
     write_arrays,
 )
-from twin.simulation.recruitment.stages import stage
 from twin.simulation.repolarisation import ElectrotonicCoupling
 
 SEXES = (Sex.FEMALE, Sex.MALE)

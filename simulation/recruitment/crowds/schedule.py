@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from twin.simulation.recruitment.manifest import Entry, Kind, read_entries
 from twin.simulation.recruitment.plan import Plan
+from twin.simulation.recruitment.store.manifest import Entry, Kind, read_entries
 
 MOST_DEATHS = 3
 """A task that has ended so many workers is given up."""

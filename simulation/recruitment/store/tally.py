@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterable
 
 from twin.meshes.progress import Progress, silent
-from twin.simulation.recruitment.manifest import Entry
 from twin.simulation.recruitment.plan import Plan
+from twin.simulation.recruitment.store.manifest import Entry
 
 ANATOMY_IN_CASES = 50.0
 """What a heart costs beside a case, until both have been seen."""

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from twin.simulation.lead_weights import Intracellular
-from twin.simulation.recruitment.disturbance import Disturbance
-from twin.simulation.recruitment.patient import Patient
+from twin.simulation.recruitment.people.disturbance import Disturbance
+from twin.simulation.recruitment.people.patient import Patient
 from twin.simulation.recruitment.recipe import Conduction, Recipe, Recording
 from twin.simulation.repolarisation import DurationGradients
 

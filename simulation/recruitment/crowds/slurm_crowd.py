@@ -10,13 +10,13 @@ from typing import Any
 import submitit
 
 from twin.meshes.errors import InputError
-from twin.simulation.recruitment.cluster_task import make_patient
-from twin.simulation.recruitment.header import read_plan
-from twin.simulation.recruitment.making import Crowd
-from twin.simulation.recruitment.manifest import Entry, Kind, read_entries
-from twin.simulation.recruitment.schedule import MOST_DEATHS, Schedule, Task
-from twin.simulation.recruitment.task import enter_failure
-from twin.simulation.recruitment.workers import Watch
+from twin.simulation.recruitment.crowds.cluster_task import make_patient
+from twin.simulation.recruitment.crowds.making import Crowd
+from twin.simulation.recruitment.crowds.schedule import MOST_DEATHS, Schedule, Task
+from twin.simulation.recruitment.crowds.task import enter_failure
+from twin.simulation.recruitment.crowds.workers import Watch
+from twin.simulation.recruitment.store.header import read_plan
+from twin.simulation.recruitment.store.manifest import Entry, Kind, read_entries
 
 LOGS = ".slurm"
 POLL_SECONDS = 5.0

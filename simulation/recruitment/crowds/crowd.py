@@ -5,8 +5,8 @@ from importlib import import_module
 from typing import Any
 
 from twin.meshes.errors import InputError
-from twin.simulation.recruitment.making import Crowd
-from twin.simulation.recruitment.workers import supervise
+from twin.simulation.recruitment.crowds.making import Crowd
+from twin.simulation.recruitment.crowds.workers import supervise
 
 CLUSTERS = {"slurm": "submitit", "dask": "distributed"}
 """With the library that each needs."""

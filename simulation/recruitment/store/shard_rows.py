@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int
 
 from twin.simulation.leads import INDEPENDENT
-from twin.simulation.recruitment.columns import Row, write_columns
-from twin.simulation.recruitment.records import write_array
+from twin.simulation.recruitment.store.columns import Row, write_columns
+from twin.simulation.recruitment.store.records import write_array
 
 MILLIVOLTS = 0.001
 """mV of one step of a stored ECG: 1 uV, where recorders resolve 2.5 to 5. It loses less than any

@@ -8,10 +8,10 @@ import numpy as np
 
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
-from twin.simulation.recruitment.manifest import Entry, Kind
 from twin.simulation.recruitment.plan import anatomy_file, shard_file
-from twin.simulation.recruitment.shard_rows import MISSING
-from twin.simulation.recruitment.store import Store
+from twin.simulation.recruitment.store.manifest import Entry, Kind
+from twin.simulation.recruitment.store.shard_rows import MISSING
+from twin.simulation.recruitment.store.store import Store
 
 ZONES = 3
 

@@ -17,11 +17,11 @@ from twin.simulation.infarct import Zone
 from twin.simulation.lead_weights import Intracellular
 from twin.simulation.leads import INDEPENDENT
 from twin.simulation.recording.measures import Measures
-from twin.simulation.recruitment.illness import Illness
-from twin.simulation.recruitment.patient import Patient, evened, seen, window
+from twin.simulation.recruitment.people.illness import Illness
+from twin.simulation.recruitment.people.patient import Patient, evened, seen, window
+from twin.simulation.recruitment.people.scenario import Scenario
+from twin.simulation.recruitment.people.stages import stage
 from twin.simulation.recruitment.recipe import Recipe
-from twin.simulation.recruitment.scenario import Scenario
-from twin.simulation.recruitment.stages import stage
 
 BATCH = 8
 """Scenarios whose fronts run side by side, one in each lane of a processor's registers."""

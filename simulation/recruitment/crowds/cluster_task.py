@@ -5,10 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from twin.simulation.recruitment.header import read_plan
-from twin.simulation.recruitment.schedule import Task
-from twin.simulation.recruitment.task import run_task
-from twin.simulation.recruitment.workers import ONE_THREAD
+from twin.simulation.recruitment.crowds.schedule import Task
+from twin.simulation.recruitment.crowds.task import run_task
+from twin.simulation.recruitment.crowds.workers import ONE_THREAD
+from twin.simulation.recruitment.store.header import read_plan
 
 
 def make_patient(folder: str, anatomy: int) -> list[dict[str, Any]]:

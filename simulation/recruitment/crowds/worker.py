@@ -39,8 +39,8 @@ def main(folder: Path, core: int | None, parent: int) -> None:
 
 
 def _done(folder: Path, request: dict) -> dict:
-    from twin.simulation.recruitment.schedule import Task
-    from twin.simulation.recruitment.task import DiskError, run_task
+    from twin.simulation.recruitment.crowds.schedule import Task
+    from twin.simulation.recruitment.crowds.task import DiskError, run_task
 
     try:
         return {"entry": asdict(run_task(folder, Task(**request)))}

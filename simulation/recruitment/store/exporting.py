@@ -10,7 +10,7 @@ from twin.meshes.folder import whole_folder
 from twin.meshes.formats import vtk
 from twin.meshes.formats.record import grid_of
 from twin.simulation.recording.paper import plot_ecgs
-from twin.simulation.recruitment.stored_case import StoredCase
+from twin.simulation.recruitment.store.stored_case import StoredCase
 
 HEART, RECORD = "heart.vtu", "case.json"
 NAMES = (HEART, RECORD, "ecg.hea", "ecg.dat", "ecg.csv", "ecg.png")

@@ -1,0 +1,1 @@
+"""Who makes a cohort: processes, a cluster's jobs, a workstation's."""
