@@ -22,7 +22,7 @@ def test_an_unknown_suite_names_the_known_ones():
 
 
 def test_json_is_all_that_is_printed(monkeypatch):
-    def measured(module, quick):
+    def measured(module, quick, more):
         print("a peer prints what it likes")
         yield at_most("seconds", 2.0, 1.0, "s", "by hand")
         yield at_least("speed", 2.0, 1.0, "", "by hand")
