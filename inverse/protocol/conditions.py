@@ -53,12 +53,8 @@ def changed(recipe: Recipe, *changes: Change) -> Recipe:
     said = recipe.model_dump(exclude_none=True)
     for change in changes:
         for table, values in change.items():
-            said[table] = {**said[table], **{k: _spread(v) for k, v in values.items()}}
+            said[table] = {**said[table], **values}
     return Recipe.model_validate(said)
-
-
-def _spread(value: Any) -> Any:
-    return {"mean": value, "sd": 0.0} if isinstance(value, float) else value
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +72,7 @@ class Again:
             patient = test.stores[store].patient(anatomy)
             own = np.flatnonzero((owners == (store, anatomy)).all(axis=1)).tolist()
             stored = [test[cases[k]] for k in own]
-            text = test.stores[store].header["recipe"]["text"]
-            each = Recipe.of_text(text).cases_per_heart
+            each = recipe_of(test, store).cases_per_heart
             orders = [(case.number % each, case.seed) for case in stored]
             for name, recipe in conditions.items():
                 for k, case in zip(own, simulate_cases(patient, recipe, orders), strict=True):
@@ -85,6 +80,12 @@ class Again:
                         raise TwinError(f"case {cases[k]} under '{name}': {case.reason}")
                     found[name][k] = levelled(case.ecg)
         return Again(tuple(cases), {name: np.stack(beats) for name, beats in found.items()})
+
+
+def recipe_of(cohort: Cohort, store: int = 0) -> Recipe:
+    """What a cohort was made by."""
+    said = cohort.stores[store].header["recipe"]
+    return Recipe.of_text(said["text"], said["folder"])
 
 
 def nuisances_off(recipe: Recipe) -> dict[str, Recipe]:

@@ -7,15 +7,14 @@ from twin.inverse.beat import levelled
 from twin.inverse.calibration import best_temperature, margin, set_level
 from twin.inverse.lattice import PLACES
 from twin.inverse.library import Library
-from twin.inverse.protocol.conditions import Again, changed, nuisances_off
+from twin.inverse.protocol.conditions import Again, changed, nuisances_off, recipe_of
 from twin.inverse.protocol.selection import selective_gain
 from twin.inverse.protocol.sensitivity import sensitivity_at
 from twin.simulation.recruitment.recipe import Recipe
 
 
 def test_nothing_changed_gives_the_same_beats(small_cohort):
-    text = small_cohort.stores[0].header["recipe"]["text"]
-    recipe = Recipe.of_text(text, small_cohort.stores[0].folder.parent)
+    recipe = recipe_of(small_cohort)
     quiet = changed(recipe, {"recording": {"noise": 200.0, "low_pass": [], "notch": 0.0}})
     again = Again.of(small_cohort, [0, 7], {"same": recipe, "quiet": quiet})
     stored = levelled(small_cohort.batch([0, 7]).ecg)
