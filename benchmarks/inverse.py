@@ -39,7 +39,7 @@ from twin.simulation.recruitment.recipe import Recipe
 
 CASES = {"P": 3434, "H": 12120}
 RECIPES = {"P": "paper", "H": "hard"}
-EPOCHS = {"P": (8, 8, 2), "H": (3, 6, 1)}
+EPOCHS = {"P": (8, 8, 2), "H": (2, 6, 1)}
 """Of PAA-Net as published, mended, and without ECG."""
 
 SCORED = 12
