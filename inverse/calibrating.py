@@ -16,9 +16,9 @@ from twin.simulation.infarct import Zone
 NODES = 200
 """Of each case, for temperature and set level."""
 
-TRUSTS = (3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0)
+SLACKS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 TRIED = 100
-"""Cases by which a trust is chosen."""
+"""Cases by which a slack is chosen."""
 
 SPARED = 0.93
 """Share of healthy patients that are to be called healthy."""
@@ -63,8 +63,8 @@ def calibrate(model: Model, examples: Examples, progress: Progress = silent) -> 
         "infarct_from": _threshold(cases),
     }
     calibration = model.calibration.model_copy(update=found)
-    trust = min(TRUSTS, key=lambda t: _misfit(model, examples, cases, calibration, t))
-    model = model.calibrated(calibration.model_copy(update={"trust": trust}))
+    slack = min(SLACKS, key=lambda s: _misfit(model, examples, cases, calibration, s))
+    model = model.calibrated(calibration.model_copy(update={"slack": slack}))
     margins, told = _margins(model, examples, cases)
     last = model.calibration.model_copy(update={"margins": margins, "told_from": told})
     return model.calibrated(last)
@@ -84,9 +84,9 @@ def _threshold(cases: list[CaseRead]) -> float:
     return float(np.quantile(healthy, SPARED)) if healthy else 0.5
 
 
-def _misfit(model, examples, cases, calibration: Calibration, trust: float) -> float:
+def _misfit(model, examples, cases, calibration: Calibration, slack: float) -> float:
     """Mean pinball loss of the burden's and the segments' intervals, before any margin."""
-    tried = model.calibrated(calibration.model_copy(update={"trust": trust}))
+    tried = model.calibrated(calibration.model_copy(update={"slack": slack}))
     some = cases[:: max(1, len(cases) // TRIED)]
     losses = [
         _pinball(true, said.low, 0.05) + _pinball(true, said.high, 0.95)

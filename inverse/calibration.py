@@ -10,7 +10,7 @@ from twin.inverse.posterior import LEVEL
 
 class Calibration(BaseModel):
     """temperature: by which logits of belief are divided.
-    trust: how many independent witnesses the places of the lattice count as.
+    slack: by how much samples may stray from what the network believes of groups of places.
     margins: what intervals are widened by, in the figure's unit, by name.
     set_level: probability down to which a zone belongs to a node's set of `LEVEL`.
     infarct_from: probability of an infarct from which there is said to be one.
@@ -21,7 +21,7 @@ class Calibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float = 1.0
-    trust: float = 30.0
+    slack: float = 0.003
     margins: dict[str, float] = {}
     set_level: float = 0.1
     infarct_from: float = 0.5

@@ -11,13 +11,16 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from scipy.special import logsumexp
 
-from twin.inverse.lattice import PLACES
+from twin.inverse.lattice import LEFT, PLACES, RIGHT
 from twin.simulation.infarct import Zone
 
 IN_A_BYTE = 4
 """Zones; two bits each."""
 
 MOST = 4000
+
+ROUNDS, FARTHEST, CLOSE_ENOUGH = 12, 8.0, 1e-3
+"""Of Newton's method."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,21 +46,48 @@ class Library:
         return Library(parts.reshape(len(packed), PLACES).astype(np.int8))
 
     def weights(
-        self,
-        belief: Float[np.ndarray, "places 3"],
-        masses: Float[np.ndarray, " places"],
-        trust: float,
+        self, belief: Float[np.ndarray, " places"], slack: float
     ) -> Float[np.ndarray, " infarcts"]:
-        """How likely each is by what the network believes of every place.
+        """How likely each is where the probability of scar is `belief`: the weights nearest to
+        even ones (in relative entropy) that give back the belief's mean over each group of places,
+        but for what `slack` allows. A network's belief is of single places; what goes together with
+        what is the library's to say."""
+        wanted = GROUPS @ belief
+        tilt = np.zeros(len(wanted))
+        for _ in range(ROUNDS):
+            weights = self._tilted(tilt)
+            mean = weights @ self._shares
+            apart = self._shares - mean
+            curvature = (apart * weights[:, None]).T @ apart + slack * np.eye(len(tilt))
+            step = np.linalg.solve(curvature, wanted - mean - slack * tilt)
+            # Far from the answer a full step overshoots.
+            tilt = tilt + step * min(1.0, FARTHEST / np.abs(step).max())
+            if np.abs(step).max() < CLOSE_ENOUGH:
+                break
+        return self._tilted(tilt)
 
-        Places are not independent witnesses: their log-likelihoods, weighted by mass, are averaged
-        and count as many as `trust`, which calibration finds.
-        """
-        share = masses / masses.sum()
-        evidence = np.log(np.clip(belief, 1e-4, 1.0)) * share[:, None]
-        scaled = trust * (self._members @ evidence.T.ravel().astype(np.float32)).astype(float)
+    def _tilted(self, tilt: Float[np.ndarray, " groups"]) -> Float[np.ndarray, " infarcts"]:
+        scaled = self._shares @ tilt
         return np.exp(scaled - logsumexp(scaled))
 
     @cached_property
-    def _members(self) -> Float[np.ndarray, "infarcts zones_places"]:
-        return np.concatenate([self.zones == zone for zone in Zone], axis=1).astype(np.float32)
+    def _shares(self) -> Float[np.ndarray, "infarcts groups"]:
+        """Scar of each group of places."""
+        return (self.zones == Zone.SCAR).astype(np.float32) @ GROUPS.T
+
+
+def _groups() -> Float[np.ndarray, "groups places"]:
+    """Neighbouring places together, 3 x 3 x 2 in the left ventricle; each group's mean."""
+    left = _blocks(LEFT, (3, 3, 2))
+    right = left.max() + 1 + _blocks(RIGHT, (3, 4, 2))
+    member = np.concatenate([left, right]) == np.arange(right.max() + 1)[:, None]
+    return member / member.sum(axis=1, keepdims=True)
+
+
+def _blocks(shape: tuple[int, int, int], size: tuple[int, int, int]) -> Int[np.ndarray, " places"]:
+    at = np.indices(shape) // np.array(size)[:, None, None, None]
+    counts = [n // k for n, k in zip(shape, size, strict=True)]
+    return np.ravel_multi_index(tuple(at), counts).ravel()
+
+
+GROUPS = _groups()

@@ -1,7 +1,7 @@
 """Our network as a line of the table, as it is and refined by simulation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -17,8 +17,6 @@ from twin.inverse.training.examples import Ground
 from twin.simulation.cohort import Cohort
 from twin.simulation.infarct import Zone
 
-ALL = np.ones(8, bool)
-
 
 @dataclass(frozen=True, eq=False)
 class OurRow:
@@ -28,7 +26,7 @@ class OurRow:
     name: str
     model: Model
     test: Cohort
-    present: Bool[np.ndarray, " 8"] = ALL
+    present: Bool[np.ndarray, " 8"] = field(default_factory=lambda: np.ones(8, bool))
     beats: Float[np.ndarray, "cases 8 time"] | None = None
 
     def probabilities(self, case: int, ecg_of: int | None = None) -> Float[np.ndarray, "points 3"]:
