@@ -149,10 +149,11 @@ class Model:
         # Given that there is an infarct: all samples are of one.
         scar = np.minimum(places[:, Zone.SCAR] / max(reading.infarct, LEAST), 1.0)
         weights = self.library.weights(scar, calibration.slack)
-        drawn = self.library.zones[systematic(weights, SAMPLES)]
-        samples = np.concatenate([drawn, np.zeros((1, PLACES), np.int8)])
-        ill = np.full(SAMPLES, reading.infarct / SAMPLES)
-        shares = np.append(ill, 1 - reading.infarct)
+        # The likeliest alone: drawn by weight from all, held-out patients' intervals are wider.
+        kept = np.argsort(weights)[::-1][:SAMPLES]
+        samples = np.concatenate([self.library.zones[kept], np.zeros((1, PLACES), np.int8)])
+        shares = reading.infarct * weights[kept] / weights[kept].sum()
+        shares = np.append(shares, 1 - reading.infarct)
         return Posterior(
             placement=placement,
             probabilities=softmax(reading.belief / calibration.temperature),
@@ -197,12 +198,6 @@ def expected_dice(posterior: Posterior, scar: Bool[np.ndarray, " places"]) -> fl
     both = (drawn & scar) @ mass
     each = 2 * both / np.maximum(drawn @ mass + (scar * mass).sum(), 1e-9)
     return float(each @ posterior.weights)
-
-
-def systematic(weights: Float[np.ndarray, " choices"], count: int) -> np.ndarray:
-    """So many choices, each as often as its weight asks for, without chance."""
-    at = (np.arange(count) + 0.5) / count * weights.sum()
-    return np.minimum(np.searchsorted(np.cumsum(weights), at), len(weights) - 1)
 
 
 def softmax(logits: Float[np.ndarray, "rows zones"]) -> Float[np.ndarray, "rows zones"]:
