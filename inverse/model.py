@@ -212,7 +212,7 @@ def _spread(samples, weights, placement) -> Float[np.ndarray, " nodes"]:
 
 def shipped() -> Path:
     """The model that comes with the package."""
-    return Path(str(files("twin.inverse").joinpath("weights")))
+    return Path(str(files("twin.inverse").joinpath("weights", WORDS))).parent
 
 
 def _words(path: Path) -> dict:

@@ -21,14 +21,14 @@ def demo(
     from twin.simulation.infarct import Infarct
 
     started = time.perf_counter()
-    case = Path(str(files("twin").joinpath("demo_case")))
-    heart, ecg = Heart.read(case / "heart.vtu"), ECG.read(case / "ecg.csv")
-    truth = Infarct.read(case / "heart.vtu", heart)
+    case = Path(str(files("twin").joinpath("demo_case", "heart.vtkhdf"))).parent
+    heart, ecg = Heart.read(case / "heart.vtkhdf"), ECG.read(case / "ecg.csv")
+    truth = Infarct.read(case / "heart.vtkhdf", heart)
     say("A virtual patient that no network was taught with:")
     say(f"  {heart}")
     say(f"  {ecg}")
     check_report(output)
-    origin = {"files": {"heart": "heart.vtu", "ecg": "ecg.csv"}}
+    origin = {"files": {"heart": "heart.vtkhdf", "ecg": "ecg.csv"}}
     with watched() as progress:
         finding = infer(heart, ecg, origin=origin, progress=progress)
         write_report(finding, output)
