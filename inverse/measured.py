@@ -10,10 +10,13 @@ from twin.inverse.beat import RATE, SAMPLES, START, levelled, resampled
 from twin.inverse.finding import LEADS
 from twin.meshes.errors import InputError
 from twin.simulation.ecg import ECG, standard_ecg
-from twin.simulation.recording.beats import Beat, average_beat
+from twin.simulation.recording.beats import Beat, average_beat, find_beats
 from twin.simulation.recording.delineation import delineate
 from twin.simulation.recording.filters import find_mains, remove_mains
 from twin.simulation.recording.quality import Fault, Kind, find_faults
+
+ONE_BEAT = 1000.0
+"""ms."""
 
 LOST = (Kind.FLAT, Kind.MISSING)
 """Faults after which the leads in question are left out; of the others a warning remains."""
@@ -47,7 +50,7 @@ def measured_beat(ecg: ECG, onset: float = 0.0) -> Measured:
             f"the ECG has the leads {', '.join(ecg.leads)}; expected at least one of "
             f"{', '.join(LEADS)}"
         )
-    beat = average_beat(clean)
+    beat = _beat(clean)
     marks = delineate(beat)
     signals = np.zeros((len(LEADS), SAMPLES), np.float32)
     cut = _cut(beat.ecg.select(*names), marks.qrs_onset - onset)
@@ -60,8 +63,17 @@ def measured_beat(ecg: ECG, onset: float = 0.0) -> Measured:
 
 def onset_of(signals: Float[np.ndarray, "8 time"], rate: float = 1000.0) -> float:
     """ms from the first activation to where the QRS of a simulated beat is found to begin."""
-    ecg = standard_ecg(signals, rate, LEADS)
-    return delineate(average_beat(ecg)).qrs_onset + START
+    return delineate(_beat(standard_ecg(signals, rate, LEADS))).qrs_onset + START
+
+
+def _beat(ecg: ECG) -> Beat:
+    """The dominant one. Within a second there is but one: a second peak is its T wave."""
+    if ecg.duration > ONE_BEAT:
+        return average_beat(ecg)
+    first = find_beats(ecg)
+    if not len(first):
+        raise InputError("the ECG shows no heart beat: nothing in it stands out as a QRS")
+    return Beat(ecg, float(first[0] * 1000 / ecg.rate), None, 1, 0)
 
 
 def _require_beat(faults: tuple[Fault, ...]) -> None:
