@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from twin.inverse.lattice import LEFT, PLACES, RIGHT
@@ -18,9 +19,6 @@ IN_A_BYTE = 4
 """Zones; two bits each."""
 
 MOST = 4000
-
-ROUNDS, FARTHEST, CLOSE_ENOUGH = 12, 8.0, 1e-3
-"""Of Newton's method."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +51,16 @@ class Library:
         but for what `slack` allows. A network's belief is of single places; what goes together with
         what is the library's to say."""
         wanted = GROUPS @ belief
-        tilt = np.zeros(len(wanted))
-        for _ in range(ROUNDS):
-            weights = self._tilted(tilt)
-            mean = weights @ self._shares
-            apart = self._shares - mean
-            curvature = (apart * weights[:, None]).T @ apart + slack * np.eye(len(tilt))
-            step = np.linalg.solve(curvature, wanted - mean - slack * tilt)
-            # Far from the answer a full step overshoots.
-            tilt = tilt + step * min(1.0, FARTHEST / np.abs(step).max())
-            if np.abs(step).max() < CLOSE_ENOUGH:
-                break
-        return self._tilted(tilt)
+
+        def dual(tilt: Float[np.ndarray, " groups"]):
+            scaled = self._shares @ tilt
+            largest = logsumexp(scaled)
+            mean = np.exp(scaled - largest) @ self._shares
+            value = largest - wanted @ tilt + slack * (tilt @ tilt) / 2
+            return value, mean - wanted + slack * tilt
+
+        found = minimize(dual, np.zeros(len(wanted)), jac=True, method="L-BFGS-B")
+        return self._tilted(found.x)
 
     def _tilted(self, tilt: Float[np.ndarray, " groups"]) -> Float[np.ndarray, " infarcts"]:
         scaled = self._shares @ tilt

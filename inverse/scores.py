@@ -80,6 +80,12 @@ def score(
     }
 
 
+def burden(truth: Truth, nodes: np.ndarray) -> float:
+    """Share of the left ventricle's mass that the nodes are."""
+    left = truth.segments > 0
+    return float(truth.masses[nodes & left].sum() / truth.masses[left].sum())
+
+
 def dice(found: np.ndarray, true: np.ndarray) -> float:
     """2 |both| / (|found| + |true|); 1 where both are empty."""
     together = found.sum() + true.sum()
