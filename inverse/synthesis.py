@@ -171,7 +171,7 @@ def _times(static, speeds, delays):
     times = activation_times(
         static["problem"], speeds, static["blocked"], start, None, delays, static["barred"]
     )
-    return times - jax.lax.stop_gradient(times.min())
+    return times - times.min()
 
 
 def _as_beat(signals: Float[Array, "8 time"], shift) -> Float[Array, "8 time"]:
