@@ -130,6 +130,8 @@ def _border(recipe: Recipe) -> tuple[float, float]:
 
 @jax.jit
 def beat_of(static, level, gap, nuisance):
+    # Single precision whatever JAX is set to: the kernels take all in one.
+    level, gap, nuisance = (jnp.asarray(x, jnp.float32) for x in (level, gap, nuisance))
     along, across, tree, duration, gain, shift, *cells = nuisance[: len(CONDUCTION)]
     gradients, moved = jnp.split(nuisance[len(CONDUCTION) :], [len(GRADIENTS)])
     scar = jax.nn.sigmoid(_at_nodes(static, level))

@@ -19,6 +19,7 @@ from twin.inverse.protocol.protocol import Protocol
 from twin.inverse.protocol.result import Result
 from twin.inverse.protocol.row import Shuffled
 from twin.inverse.protocol.table import Table
+from twin.inverse.scores import burden, segment_shares
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Coordinates
 from twin.simulation.cohort import Cohort
@@ -98,8 +99,11 @@ class Told:
         return np.eye(3, dtype=np.float32)[zones]
 
     def intervals(self, case, ecg_of=None):
-        true = 100 * self.part.table["scar"][case]
-        return {"burden": (true - 1, true + 1), "segment_01": (true + 1, true + 2)}
+        truth = self.part.truth(case)
+        scar = truth.zones == Zone.SCAR
+        true = 100 * burden(truth, scar)
+        first = 100 * segment_shares(truth, scar)[0]
+        return {"burden": (true - 1, true + 1), "segment_01": (first + 1, first + 2)}
 
 
 def dice(result: Result) -> float:

@@ -35,8 +35,12 @@ def synthesis(patient, ground):
     return Synthesis.of(patient, ground.portrait.placement, Recipe.read("hard"), healthy)
 
 
-def test_without_scar_it_is_the_healthy_beat(synthesis, ground):
-    beat = synthesis.ecg(jnp.full(PLACES, -20.0), jnp.zeros(PLACES), NOTHING)
+@pytest.mark.parametrize("wide", [False, True])
+def test_without_scar_it_is_the_healthy_beat(synthesis, ground, wide):
+    """In single precision, also where JAX is set to double."""
+    with jax.enable_x64(wide):
+        nothing = jnp.zeros(len(NUISANCES))
+        beat = synthesis.ecg(jnp.full(PLACES, -20.0), jnp.zeros(PLACES), nothing)
     usual = levelled(ground.portrait.reference)
     assert np.abs(np.asarray(beat) - usual).max() < 1e-3 * np.abs(usual).max()
 
