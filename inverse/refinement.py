@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from twin.inverse.finding import Finding, Refinement
@@ -77,7 +77,7 @@ def fit_scar(
     posterior = model.posterior(ground, reading)
     placement = ground.portrait.placement
     level, gap = levels(reading.answer_places)
-    synthesis = Synthesis.of(patient, placement, recipe, _zones(reading, ground))
+    synthesis = Synthesis.of(patient, placement, recipe, reading.answer.argmax(axis=1))
     modes = _modes(posterior)
     given = (
         synthesis.static,
@@ -167,10 +167,6 @@ def _modes(posterior: Posterior) -> Float[np.ndarray, "modes places"]:
     modes = size[:MODES, None] * rows[:MODES]
     modes = modes / np.sqrt(np.maximum(posterior.placement.masses, 1e-6))
     return (2 * STRETCH * modes * posterior.placement.present).astype(np.float32)
-
-
-def _zones(reading: Reading, ground: Ground) -> Int[np.ndarray, " nodes"]:
-    return reading.answer.argmax(axis=1)
 
 
 def residual(beat: Float[np.ndarray, "8 time"], measured: Measured) -> float:
