@@ -144,7 +144,7 @@ def pose(
     """
     front = Front.of_mesh(mesh, purkinje)
     kind = jax.dtypes.canonicalize_dtype(front.points.dtype)
-    after, delays = np.arange(len(places)), np.zeros(len(places))
+    after, delays = np.arange(len(places), dtype=np.int32), np.zeros(len(places))
     branch_speeds = np.zeros((0, 3), kind)
     if isinstance(mesh, Heart) and purkinje is not None:
         branch_speeds = np.repeat(purkinje.speeds[:, None], 3, axis=1).astype(kind)
@@ -153,7 +153,7 @@ def pose(
             junctions, arrivals = purkinje.reached_junctions()
             nodes = np.concatenate([nodes, junctions])
             places = np.concatenate([places, mesh.points[junctions]])
-            after = np.concatenate([after, np.full(len(junctions), his[0])])
+            after = np.concatenate([after, np.full(len(junctions), his[0], np.int32)])
             delays = np.concatenate([delays, arrivals])
     at_node = np.where(nodes >= 0, front.node_number[nodes], -1).astype(np.int32)
     return Problem(

@@ -77,9 +77,10 @@ def entered(folder):
     return manifest.read_text().count("\n") if manifest.exists() else 0
 
 
-def wait_until(condition, seconds=300):
+def wait_until(condition, run, seconds=300):
     until = time.monotonic() + seconds
     while not condition():
+        assert run.poll() is None, f"ended early: {run.stderr.read()}"
         assert time.monotonic() < until, "nothing happened"
         time.sleep(0.05)
 
@@ -96,7 +97,7 @@ def same_as_alone(made, tmp_path, cluster):
 def test_dask_with_a_killed_worker(made, tmp_path):
     pytest.importorskip("distributed", reason="pip install 'twin[cluster]'")
     run = made("dask", seconds=0.2)
-    wait_until(lambda: entered(tmp_path / "by_dask") > 1)
+    wait_until(lambda: entered(tmp_path / "by_dask") > 1, run)
     workers = [k for k, words in descendants(run.pid).items() if "spawn_main" in words]
     os.kill(max(workers), signal.SIGKILL)
     finish(run)
@@ -106,7 +107,7 @@ def test_dask_with_a_killed_worker(made, tmp_path):
 def test_dask_is_reached_through_the_loopback_alone(made, tmp_path):
     pytest.importorskip("distributed", reason="pip install 'twin[cluster]'")
     run = made("dask", seconds=0.2)
-    wait_until(lambda: entered(tmp_path / "by_dask") > 0)
+    wait_until(lambda: entered(tmp_path / "by_dask") > 0, run)
     processes = [run.pid, *descendants(run.pid)]
     sockets = {
         os.readlink(handle)
@@ -137,15 +138,15 @@ def test_slurm_with_a_killed_and_a_preempted_job(made, tmp_path):
         def jobs(state):
             return {job for job, where, found in slurm.jobs() if (where, found) == ("low", state)}
 
-        wait_until(lambda: len(jobs("RUNNING")) == WORKERS and entered(tmp_path / "by_slurm"))
+        wait_until(lambda: len(jobs("RUNNING")) == WORKERS and entered(tmp_path / "by_slurm"), run)
         slurm.ask("scancel", "--signal=KILL", "--full", min(jobs("RUNNING")))
-        wait_until(lambda: len(jobs("RUNNING")) == WORKERS)
+        wait_until(lambda: len(jobs("RUNNING")) == WORKERS, run)
         # A job of higher rank that wants the whole node: what runs goes back into the queue.
         interrupted = jobs("RUNNING")
         whole_node = f"--ntasks={os.cpu_count()}"
         words = ("--partition=high", whole_node, "--output=/dev/null", "--wrap=sleep 2")
         slurm.ask("sbatch", *words)
-        wait_until(lambda: interrupted & jobs("PENDING"))
+        wait_until(lambda: interrupted & jobs("PENDING"), run)
         finish(run)
     same_as_alone(made, tmp_path, "slurm")
     logs = (tmp_path / "by_slurm" / ".slurm").glob("*log.*")

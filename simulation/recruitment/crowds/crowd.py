@@ -26,5 +26,5 @@ def crowd_of(cluster: str | None, options: Mapping[str, Any]) -> Crowd:
             f"{CLUSTERS[cluster]}, which '{cluster}' needs, is not installed: "
             "pip install 'twin[cluster]'"
         ) from None
-    module = import_module(f"twin.simulation.recruitment.{cluster}_crowd")
+    module = import_module(f".{cluster}_crowd", __package__)
     return module.crowd(options)

@@ -72,5 +72,5 @@ def _module(name, **content):
     sys.modules[module.__name__] = module
 
 
-_module("patient", Patient=Patient)
-_module("case", Case=Case, CaseFailure=CaseFailure, simulate_cases=simulate_cases)
+_module("people.patient", Patient=Patient)
+_module("people.case", Case=Case, CaseFailure=CaseFailure, simulate_cases=simulate_cases)
