@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyvista
+from vtkmodules.vtkIOLegacy import vtkPolyDataWriter
 from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter, vtkXMLUnstructuredGridWriter
 
 from twin.meshes.errors import InputError
@@ -151,6 +152,21 @@ def _as_text(mesh: pyvista.DataSet) -> str:
     writer.SetWriteToOutputString(True)
     writer.Write()
     return writer.GetOutputString()
+
+
+def write_legacy(grid: Grid, path: Path) -> None:
+    """The surface as a legacy .vtk, binary, so that no digit is lost."""
+    mesh = _surface_mesh(grid)
+    for name, text in grid.notes.items():
+        mesh.field_data[name] = [text]
+    writer = vtkPolyDataWriter()
+    writer.SetInputData(mesh)
+    writer.SetFileTypeToBinary()
+    writer.SetWriteToOutputString(True)
+    writer.Write()
+    content = writer.GetOutputStdString()
+    with whole_file(path) as part:
+        part.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def _volume_mesh(grid: Grid) -> pyvista.UnstructuredGrid:

@@ -1,9 +1,10 @@
-"""Meshes that several tests look at: a left ventricle in closed form, and a coarse whole heart."""
+"""Meshes that several tests look at: a left ventricle in closed form, a heart, a left atrium."""
 
 import pytest
 
 from twin.benchmarks.ellipsoid import TruncatedEllipsoid
 from twin.meshes.anatomy.biventricular import Anatomy
+from twin.meshes.atrium import Atrium
 from twin.meshes.build import build_heart
 from twin.meshes.fields.coordinates import compute_coordinates
 from twin.meshes.meshing.lattice import mesh_solid
@@ -34,3 +35,9 @@ def thick_mesh():
 @pytest.fixture(scope="session")
 def thick_heart(thick_mesh):
     return build_heart(thick_mesh)
+
+
+@pytest.fixture(scope="session")
+def atrium():
+    """Coarse, a fifth of it fibrotic."""
+    return Atrium.sample(0, spacing=2.5, fibrosis=0.2)

@@ -1,0 +1,1 @@
+"""Left atria: their shape, surface, regions, coordinates, fibres and tissue."""
