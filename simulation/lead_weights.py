@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 from twin.meshes.errors import InputError
 from twin.meshes.fields.laplace import LinearElements
 from twin.meshes.heart import Heart
+from twin.meshes.shell import Shell
 from twin.simulation.lead_field import LeadField
 
 
@@ -101,8 +102,10 @@ def _weights(stiffness: ElementStiffness, leads, conductivities):
     return sum(parts, jnp.zeros((), leads.dtype))
 
 
-def node_weights(heart: Heart, weights: Float[Array, "tets 8 4"]) -> Float[Array, "points 8"]:
-    """The same for each node's V, summed over the tetrahedra around it."""
+def node_weights(
+    mesh: Heart | Shell, weights: Float[Array, "elements leads corners"]
+) -> Float[Array, "points leads"]:
+    """The same for each node's V, summed over the elements around it."""
     corners = jnp.moveaxis(weights, 1, 2).reshape(-1, weights.shape[1])
-    size = (len(heart.points), weights.shape[1])
-    return jnp.zeros(size, weights.dtype).at[heart.tetrahedra.ravel()].add(corners)
+    size = (len(mesh.points), weights.shape[1])
+    return jnp.zeros(size, weights.dtype).at[mesh.elements.ravel()].add(corners)

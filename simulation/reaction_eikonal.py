@@ -8,9 +8,8 @@ recovery and its currents, is smooth enough for them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -20,17 +19,30 @@ from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.meshes.shell import Shell
 from twin.simulation.eikonal import activation
-from twin.simulation.ionic.cell import CellModel, resting_cells
+from twin.simulation.ionic.cell import CellModel
 from twin.simulation.monodomain import Monodomain
 from twin.simulation.reaction_diffusion.cable import speed_in_the_limit
 from twin.simulation.reaction_diffusion.checkpoint import Checkpoint
-from twin.simulation.reaction_diffusion.conductivity import TissueConductivity
+from twin.simulation.reaction_diffusion.conductivity import (
+    CAPACITANCE,
+    SURFACE_TO_VOLUME,
+    TissueConductivity,
+)
+from twin.simulation.reaction_diffusion.curvature import holding_back
+from twin.simulation.reaction_diffusion.foot import (
+    FOOT_CURRENT,
+    FOOT_DURATION,
+    Upstroke,
+    upstroke_of,
+)
+from twin.simulation.reaction_diffusion.observers import Signals
 from twin.simulation.reaction_diffusion.propagation import Observer, Propagation
+from twin.simulation.reaction_diffusion.sharp_front import front_correction
 from twin.simulation.reaction_diffusion.stimulus import Stimulus
 from twin.simulation.tissue import Tissue
 
-FOOT_CURRENT, FOOT_DURATION = 50 / 1.4, 2.0
-"""mV/ms and ms: what the neighbours' current is at a front, about; a cell at rest fires within."""
+BENDING_ROUNDS = 2
+"""A front's shape hardly depends on how much it is held back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +51,7 @@ class ReactionEikonal:
 
     model: Monodomain
     tissue: TissueConductivity
-    lead: float
-    """ms from the beginning of the foot current until a resting cell counts as activated."""
+    upstroke: Upstroke
 
     @staticmethod
     def of(
@@ -63,13 +74,18 @@ class ReactionEikonal:
             kind=kind,
             carries_front=False,
         )
-        return ReactionEikonal(model, tissue, _lead(type(cell), time_step))
+        return ReactionEikonal(model, tissue, upstroke_of(type(cell), time_step))
 
     def arrival_times(self, sources, times=0.0) -> Float[np.ndarray, " points"]:
-        """ms, of the front that the tissue's own conductivities and cell make; `sources` (mm) fire
-        at `times`. See `eikonal.activation`."""
-        tissue = speeds_of(self.tissue, type(self.model.equation.cell))
-        return activation(self.model.mesh, tissue, sources, times).times
+        """ms, of the front that the tissue's own conductivities and cell make, slower where it is
+        bent (`curvature`); `sources` (mm) fire at `times`. See `eikonal.activation`."""
+        mesh = self.model.mesh
+        plane = speeds_of(self.tissue, type(self.model.equation.cell))
+        arrivals = activation(mesh, plane, sources, times).times
+        for _ in range(BENDING_ROUNDS):
+            bent = plane.scale(1 / (1 + holding_back(mesh, self.tissue, arrivals)))
+            arrivals = activation(mesh, bent, sources, times).times
+        return arrivals
 
     def run(
         self,
@@ -88,13 +104,13 @@ class ReactionEikonal:
                 f"arrival times have the shape {times.shape} or are not numbers, expected one for "
                 f"each of {self.model.nodes:,} nodes, infinite where no front comes"
             )
-        early = times.min() - self.lead
-        if early < 0:
+        lead = self.upstroke.lead
+        if times.min() < lead:
             raise InputError(
-                f"the front starts at {times.min():g} ms; cells need {self.lead:.2g} ms before to "
-                f"fire: let it start at {self.lead:.2g} ms or later"
+                f"the front starts at {times.min():g} ms; cells need {lead:.2g} ms before to "
+                f"fire: let it start at {lead:.2g} ms or later"
             )
-        return self.model.run(
+        run = self.model.run(
             self.foot_current(times),
             duration,
             every=every,
@@ -102,11 +118,23 @@ class ReactionEikonal:
             checkpoint=checkpoint,
             progress=progress,
         )
+        seen = [o for o in observers if isinstance(o, Signals)]
+        return replace(run, samples=run.samples | {o.name: self._sharp(run, o) for o in seen})
+
+    def _sharp(self, run: Propagation, signals: Signals) -> Float[np.ndarray, "times signals"]:
+        """With the front as it passes through the elements, see `sharp_front`."""
+        mesh, samples = self.model.mesh, run.samples[signals.name]
+        if isinstance(mesh, Shell):
+            return samples
+        more = front_correction(
+            run.activation_times, signals.corners, mesh.tetrahedra, self.upstroke, run.times
+        )
+        return samples + more.astype(samples.dtype)
 
     def foot_current(self, arrival_times: Float[np.ndarray, " points"]) -> Stimulus:
         """Differentiable by the arrival times."""
         kind = self.model.kind
-        onsets = jnp.asarray(arrival_times, kind) - self.lead
+        onsets = jnp.asarray(arrival_times, kind) - self.upstroke.lead
         pulse = Stimulus.spread(np.zeros(1), (0.0,), FOOT_DURATION, FOOT_CURRENT, kind)
         return replace(pulse, onsets=onsets[None])
 
@@ -119,8 +147,6 @@ def speeds_of(tissue: TissueConductivity, cell_type: type) -> Tissue:
 
 def conductivity_of(tissue: Tissue, cell_type: type) -> TissueConductivity:
     """The other way: conductivities for which plane fronts of a cell have the tissue's speeds."""
-    from twin.simulation.reaction_diffusion.conductivity import CAPACITANCE, SURFACE_TO_VOLUME
-
     conductivities = (
         (tissue.speeds / _cable_speed(cell_type)) ** 2 * SURFACE_TO_VOLUME * CAPACITANCE
     )
@@ -131,20 +157,3 @@ def conductivity_of(tissue: Tissue, cell_type: type) -> TissueConductivity:
 @lru_cache
 def _cable_speed(cell_type: type) -> float:
     return speed_in_the_limit(cell_type())
-
-
-@lru_cache
-def _lead(cell_type: type, time_step: float) -> float:
-    """ms until a resting cell of the type rises through its threshold under the foot current."""
-    cell = cell_type()
-    state = resting_cells(cell, 1)
-    step = jax.jit(partial(cell.step, time_step=time_step))
-    for number in range(round(FOOT_DURATION / time_step)):
-        before = float(state[0, 0])
-        state = step(state, jnp.full(1, FOOT_CURRENT))
-        after = float(state[0, 0])
-        if after >= cell.threshold:
-            return time_step * (number + (cell.threshold - before) / (after - before))
-    raise InputError(
-        f"{cell_type.__name__} does not fire under {FOOT_CURRENT:.3g} mV/ms for {FOOT_DURATION} ms"
-    )

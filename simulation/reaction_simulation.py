@@ -27,7 +27,7 @@ from twin.simulation.ionic.mitchell_schaeffer import MitchellSchaeffer
 from twin.simulation.ionic.modified_mitchell_schaeffer import ModifiedMitchellSchaeffer
 from twin.simulation.ionic.ten_tusscher_panfilov import TenTusscherPanfilov
 from twin.simulation.ionic.tor_ord import TorOrd
-from twin.simulation.lead_weights import lead_weights, node_weights
+from twin.simulation.lead_weights import lead_weights
 from twin.simulation.leads import INDEPENDENT
 from twin.simulation.monodomain import Monodomain
 from twin.simulation.reaction_diffusion.checkpoint import Checkpoint
@@ -102,7 +102,7 @@ class ReactionSimulation:
         progress("lead field", 0.02)
         lead_field = self.simulation.lead_field()
         weights = lead_weights(self.heart, lead_field, settings.ecg.cells)
-        leads = Signals(-node_weights(self.heart, weights), "leads")
+        leads = Signals.of_corners(self.heart, weights, "leads")
         shown = settings.potentials
         live = LiveFrames(self.heart, self.live, shown.step)
         frames = Frames(shown.step, live.show if shown.write else None)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 from twin.meshes.errors import InputError
 from twin.meshes.heart import Heart
 from twin.meshes.shell import Shell
+from twin.simulation.lead_weights import node_weights
 from twin.simulation.reaction_diffusion.conductivity import TissueConductivity
 from twin.simulation.reaction_diffusion.simplices import Simplices
 
@@ -37,10 +38,19 @@ class Probes:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """Sums over the nodes of weight x potential: leads of an ECG, or electrograms."""
+    """Leads of an ECG, or electrograms: minus the sum over the elements' corners of weight x
+    potential, with the `corners`' weights as `lead_weights` has them; `weights` are their sums at
+    the nodes, sign and all."""
 
+    corners: Float[np.ndarray, "elements signals corners"]
     weights: Float[Array, "points signals"]
     name: str = "signals"
+
+    @staticmethod
+    def of_corners(
+        mesh: Heart | Shell, corners: Float[Array, "elements signals corners"], name: str
+    ) -> "Signals":
+        return Signals(np.asarray(corners), -node_weights(mesh, jnp.asarray(corners)), name)
 
     @staticmethod
     def electrograms(
@@ -65,10 +75,12 @@ class Signals:
             )
         simplices = Simplices(mesh, tissue.blocked)
         conductivities = np.where(tissue.blocked[:, None], 0, tissue.conductivities)
-        stiffness = simplices.gather(simplices.stiffness(conductivities))
+        stiffness = simplices.stiffness(conductivities)
         depth = thickness if isinstance(mesh, Shell) else 1.0
-        weights = -depth / (4 * np.pi * bath) * (stiffness @ (1 / gaps))
-        return Signals(jnp.asarray(weights, mesh.points.dtype), "electrograms")
+        seen = depth / (4 * np.pi * bath) * np.moveaxis((1 / gaps)[mesh.elements], 2, 1)
+        return Signals.of_corners(
+            mesh, (seen @ stiffness).astype(mesh.points.dtype), "electrograms"
+        )
 
     def observe(self, time: float, potential: Float[Array, " points"]) -> Array:
         return potential @ self.weights
