@@ -8,7 +8,6 @@ its other variables (Rush and Larsen's, for gates), or operator splitting with i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from twin.meshes.heart import Heart
 from twin.meshes.progress import Progress, silent
 from twin.meshes.shell import Shell
 from twin.simulation.ionic.cell import CellModel, resting_cells
+from twin.simulation.reaction_diffusion.adaptive import Marcher
 from twin.simulation.reaction_diffusion.checkpoint import Checkpoint
 from twin.simulation.reaction_diffusion.conductivity import TissueConductivity
 from twin.simulation.reaction_diffusion.diffusion import Diffusion
@@ -30,8 +30,6 @@ from twin.simulation.reaction_diffusion.stability import Stability
 from twin.simulation.reaction_diffusion.stepping import Equation, TissueState
 from twin.simulation.reaction_diffusion.stimulus import Stimulus
 
-_march = partial(jax.jit, static_argnames="steps")(march)
-
 
 @dataclass(frozen=True, eq=False)
 class Monodomain:
@@ -40,6 +38,8 @@ class Monodomain:
     mesh: Heart | Shell
     equation: Equation
     stability: Stability
+    longest_step: float
+    """ms; up to which `run` takes steps together where nothing happens fast."""
 
     @staticmethod
     def of(
@@ -48,6 +48,7 @@ class Monodomain:
         tissue: TissueConductivity | None = None,
         *,
         time_step: float = 0.02,
+        longest_step: float | None = None,
         implicit: bool = False,
         mass: Mass = LUMPED,
         threshold: float | None = None,
@@ -55,9 +56,12 @@ class Monodomain:
         kind=np.float32,
     ) -> "Monodomain":
         """`time_step` in ms. With `implicit` diffusion a step may be longer than `stability`
-        allows explicit ones, up to what the cell stands. Nodes count as activated when they rise
-        through `threshold` mV, the cell's own unless given. The mesh may be too coarse for fronts
-        if it is not to carry any. `kind` is float32 or float64.
+        allows explicit ones, up to what the cell stands. Where nothing happens fast, steps are
+        taken together up to `longest_step` (`adaptive`); one at a time unless it is given.
+
+        Nodes count as activated when they rise through `threshold` mV, the cell's own unless given.
+        The mesh may be too coarse for fronts if it is not to carry any. `kind` is float32 or
+        float64.
         """
         tissue = tissue or TissueConductivity.uniform(mesh)
         if not 0 < time_step < 10:
@@ -65,6 +69,8 @@ class Monodomain:
         diffusion = Diffusion.of(mesh, tissue, mass, kind)
         stability = Stability.of(mesh, diffusion, tissue)
         stability.check_step(time_step, implicit)
+        longest_step = max(time_step, longest_step or time_step)
+        stability.check_step(longest_step, implicit)
         if carries_front:
             stability.check_mesh(cell, isinstance(mass, BalancedMass))
         equation = Equation(
@@ -76,7 +82,7 @@ class Monodomain:
             float(cell.resting_state[0]),
             implicit=implicit,
         )
-        return Monodomain(mesh, equation, stability)
+        return Monodomain(mesh, equation, stability, float(longest_step))
 
     @property
     def kind(self) -> np.dtype:
@@ -134,7 +140,7 @@ class Monodomain:
         state = start or self.at_rest()
         stimulus = stimulus.astype(self.kind)
         return propagate(
-            partial(_march, self.equation, stimulus=stimulus),
+            Marcher(self.equation, stimulus, self.longest_step),
             state,
             self.equation.time_step,
             self.steps(duration),
@@ -142,7 +148,7 @@ class Monodomain:
             tuple(observers),
             checkpoint,
             self.stability,
-            (self.mesh.content, names, every, self.equation, stimulus),
+            (self.mesh.content, names, every, self.equation, stimulus, self.longest_step),
             progress,
         )
 

@@ -1,6 +1,7 @@
 """Currents that are put into the tissue: where, when and how strong."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import jax
@@ -91,6 +92,19 @@ class Stimulus:
         numbers = ("onsets", "starts", "durations", "amplitudes")
         cast = {name: getattr(self, name).astype(kind) for name in numbers}
         return replace(self, **cast)
+
+    @cached_property
+    def spans(self) -> list[tuple[float, float]]:
+        """From when to when (ms) each pulse is felt anywhere; none of a pulse that never comes."""
+        spans = []
+        for region, start, duration in zip(
+            *map(np.asarray, (self.regions, self.starts, self.durations)), strict=True
+        ):
+            onsets = np.asarray(self.onsets[region])
+            onsets = onsets[np.isfinite(onsets)] + float(start)
+            if len(onsets):
+                spans.append((float(onsets.min()), float(onsets.max()) + float(duration)))
+        return spans
 
     def __add__(self, other: Self) -> "Stimulus":
         return Stimulus(
