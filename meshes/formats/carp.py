@@ -26,7 +26,9 @@ def parse(path: str) -> Grid:
     prefix = _prefix(Path(path))
     points = _points(prefix)
     tetrahedra, tags, triangles = _elements(prefix)
-    fields = {"tag": tags} | _axes(prefix, len(tetrahedra) + len(triangles), len(tetrahedra))
+    tri_tags, triangles = triangles[:, 3], triangles[:, :3]
+    fields, tri_fields = _axes(prefix, len(tetrahedra), len(triangles))
+    fields, tri_fields = {"tag": tags} | fields, {"tag": tri_tags} | tri_fields
     surfaces = {file: label_named(_part_name(prefix, file)) for file in _parts(prefix, ".surf")}
     faces = [(_surface(file), label) for file, label in surfaces.items() if label]
     if faces:
@@ -38,7 +40,7 @@ def parse(path: str) -> Grid:
         triangles,
         point_fields=_nodal_fields(prefix, len(points)),
         tetrahedron_fields=fields,
-        triangle_fields={"boundary": np.concatenate(labels)} if faces else {},
+        triangle_fields={"boundary": np.concatenate(labels)} if faces else tri_fields,
     )
 
 
@@ -106,7 +108,7 @@ def _required(prefix: Path, ending: str, text: str) -> Path:
 
 
 def _elements(prefix: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tetrahedra, their tags, and triangles."""
+    """Tetrahedra, their tags, and triangles with theirs in a last column."""
     text = prefix.with_suffix(".elem")
     if not text.is_file():
         return _binary_elements(_required(prefix, ".belem", ".elem"))
@@ -118,7 +120,7 @@ def _elements(prefix: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if others:
         raise InputError(f"{text.name}: {others:,} elements are neither Tt nor Tr; convert them")
     cells = _element_rows(tetrahedra, 4, text.name)
-    return cells[:, :4], cells[:, 4], _element_rows(triangles, 3, text.name)[:, :3]
+    return cells[:, :4], cells[:, 4], _element_rows(triangles, 3, text.name)
 
 
 def _element_rows(lines: list[bytes], corners: int, name: str) -> np.ndarray:
@@ -137,7 +139,7 @@ def _binary_elements(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # Nearly all meshes hold one kind only: then the records are rows of a table.
     if words.size == 6 * count and (words[::6] == BINARY_TETRAHEDRON).all():
         cells = words.reshape(-1, 6)[:, 1:]
-        return cells[:, :4], cells[:, 4], np.zeros((0, 3), np.int64)
+        return cells[:, :4], cells[:, 4], np.zeros((0, 4), np.int64)
     kinds: dict[int, list] = {BINARY_TETRAHEDRON: [], BINARY_TRIANGLE: []}
     start = 0
     for _ in range(count):
@@ -149,11 +151,12 @@ def _binary_elements(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         start += corners + 2
     cells = np.array(kinds[BINARY_TETRAHEDRON], np.int64).reshape(-1, 5)
     faces = np.array(kinds[BINARY_TRIANGLE], np.int64).reshape(-1, 4)
-    return cells[:, :4], cells[:, 4], faces[:, :3]
+    return cells[:, :4], cells[:, 4], faces
 
 
-def _axes(prefix: Path, elements: int, tetrahedra: int) -> dict[str, np.ndarray]:
-    """Fibre and, where it is there, sheet of each tetrahedron."""
+def _axes(prefix: Path, tetrahedra: int, triangles: int) -> tuple[dict, dict]:
+    """Fibre and, where it is there, sheet of each tetrahedron; the same of each triangle."""
+    elements = tetrahedra + triangles
     text, binary = prefix.with_suffix(".lon"), prefix.with_suffix(".blon")
     if text.is_file():
         values = _text_axes(text)
@@ -163,11 +166,13 @@ def _axes(prefix: Path, elements: int, tetrahedra: int) -> dict[str, np.ndarray]
             raise InputError(f"{binary.name} has {len(body):,} bytes for {count:,} x {axes} axes")
         values = np.frombuffer(body, f"{order}f4").astype(float).reshape(-1, 3 * axes)
     else:
-        return {}
+        return {}, {}
     if len(values) != elements:
         raise InputError(f"{prefix.name}.lon has {len(values):,} rows for {elements:,} elements")
-    fields = {"fibre": values[:tetrahedra, :3]}
-    return fields | ({"sheet": values[:tetrahedra, 3:]} if values.shape[1] == 6 else {})
+    columns = {"fibre": values[:, :3]}
+    columns |= {"sheet": values[:, 3:]} if values.shape[1] == 6 else {}
+    solid = {name: column[:tetrahedra] for name, column in columns.items()}
+    return solid, {name: column[tetrahedra:] for name, column in columns.items()}
 
 
 def _text_axes(path: Path) -> np.ndarray:
