@@ -60,6 +60,7 @@ class ReactionEikonal:
         tissue: TissueConductivity | None = None,
         *,
         time_step: float = 0.02,
+        longest_step: float | None = None,
         implicit: bool = False,
         kind=np.float32,
     ) -> "ReactionEikonal":
@@ -70,6 +71,7 @@ class ReactionEikonal:
             cell,
             tissue,
             time_step=time_step,
+            longest_step=longest_step,
             implicit=implicit,
             kind=kind,
             carries_front=False,
