@@ -29,12 +29,13 @@ from twin.inverse.protocol.row import Row
 from twin.inverse.protocol.selection import selective_gain
 from twin.inverse.protocol.sensitivity import sensitivity_at
 from twin.inverse.protocol.table import Table
-from twin.inverse.scores import score, summarise
+from twin.inverse.scores import INVOLVED, score, segment_shares, summarise
 from twin.inverse.training.recipe import TrainingRecipe
 from twin.inverse.training.train import train
 from twin.meshes.cache import cache_folder
 from twin.meshes.files import whole_file
 from twin.simulation.cohort import Cohort
+from twin.simulation.infarct import Zone
 from twin.simulation.recruitment.recipe import Recipe
 
 CASES = {"P": 3434, "H": 12120}
@@ -169,9 +170,9 @@ def _margins(trial: Trial) -> Iterator[Figure]:
 def _screening(trial: Trial, how: str) -> Iterator[Figure]:
     ours = trial.table.rows["ours"]
     said = {k: trial.ours.posterior(k) for k in range(len(trial.parts[2]))}
-    table = trial.protocol.test.table
+    truths = [trial.protocol.test.truth(k) for k in said]
     involved = np.array([[s.involved for s in posterior.segments] for posterior in said.values()])
-    true = np.stack([table[f"segment_{s:02d}_scar"] for s in range(1, 18)], axis=1) >= 0.25
+    true = np.array([segment_shares(t, t.zones == Zone.SCAR) for t in truths]) >= INVOLVED
     hits = sensitivity_at(involved, true, 0.90)
     yield at_least("H_segment_sensitivity_at_specificity_0.90", hits, 0.75, "", how)
     spared = 1 - ours["false_positive"].mean
@@ -181,7 +182,7 @@ def _screening(trial: Trial, how: str) -> Iterator[Figure]:
         yield at_most(
             f"H_coverage_{kind}_off_0.90", abs(held - 0.90), 0.02, "", f"{held:.3f}; {how}"
         )
-    own = [score(trial.protocol.test.truth(k), trial.ours.probabilities(k)) for k in said]
+    own = [score(truths[k], trial.ours.probabilities(k)) for k in said]
     dice = np.array([one.get("hard_scar", np.nan) for one in own])
     verdicts = [trial.model.verdict(said[k], trial.ours.read(k)).confidence for k in said]
     gain = selective_gain(dice, np.array(verdicts))

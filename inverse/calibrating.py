@@ -130,12 +130,12 @@ def _compared(
 
 def _margins(model: Model, examples: Examples, cases: list[CaseRead]):
     """What intervals lack, and the expected Dice from which an ECG is said to tell."""
-    rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in FIGURES}
+    rows: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in FIGURES}
     expected = []
     for case in cases:
         posterior = model.posterior(examples.grounds[examples.owner[case.case]], case.reading)
         for name, true, said in _compared(posterior, examples, case.case):
-            rows[name].append((true, said.low, said.high))
+            rows[name].append((true, said.low, said.value, said.high))
         if case.reading.infarct >= model.calibration.infarct_from:
             scar = case.reading.answer_places.argmax(axis=1) == Zone.SCAR
             expected.append(expected_dice(posterior, scar))

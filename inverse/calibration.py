@@ -45,16 +45,27 @@ def best_temperature(logits: Float[np.ndarray, "nodes 3"], zones) -> float:
 def margin(
     true: Float[np.ndarray, " cases"],
     low: Float[np.ndarray, " cases"],
+    middle: Float[np.ndarray, " cases"],
     high: Float[np.ndarray, " cases"],
 ) -> float:
     """By how much intervals are to be widened (or, below 0, narrowed) so that `LEVEL` of them hold
-    the true value: conformalised quantiles (Romano et al. 2019)."""
+    the true value: conformalised quantiles (Romano et al. 2019). In %: a bound goes no farther than
+    to the middle, and one at the end of the scale stays."""
     known = np.isfinite(true) & np.isfinite(low) & np.isfinite(high)
-    missed = np.maximum(low - true, true - high)[known]
+    below = np.where(true >= middle, -np.inf, _lacking(low - true, low))
+    above = np.where(true <= middle, -np.inf, _lacking(true - high, high))
+    missed = np.maximum(below, above)[known]
     if len(missed) == 0:
         return 0.0
     rank = min(1.0, np.ceil((len(missed) + 1) * LEVEL) / len(missed))
-    return float(np.quantile(missed, rank, method="higher"))
+    found = float(np.quantile(missed, rank, method="higher"))
+    return found if np.isfinite(found) else 0.0
+
+
+def _lacking(missed: Float[np.ndarray, " cases"], bound: Float[np.ndarray, " cases"]):
+    """What a bound lacks; endless where it stays."""
+    stays = (bound <= 0) | (bound >= 100)
+    return np.where(stays, np.where(missed > 0, np.inf, -np.inf), missed)
 
 
 def set_level(probabilities: Float[np.ndarray, "nodes 3"], zones) -> float:

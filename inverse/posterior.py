@@ -102,8 +102,8 @@ class Posterior:
         tails = (1 - LEVEL) / 2
         low, middle, high = weighted_quantiles(values[known], share, [tails, 0.5, 1 - tails])
         margin = self.margins.get(name, 0.0)
-        low, high = min(low - margin, middle), max(high + margin, middle)
-        return Estimate(middle, max(low, 0.0), min(high, 100.0))
+        low, high = moved(low, -margin), moved(high, margin)
+        return Estimate(middle, min(low, middle), max(high, middle))
 
 
 def burdens(samples: Int[np.ndarray, "samples places"], placement: Placement):
@@ -126,6 +126,11 @@ def segment_shares(samples: Int[np.ndarray, "samples places"], placement: Placem
     """Scar of each, % of each segment's mass."""
     member = (LATTICE.segments[:, None] == np.arange(1, 18)) * placement.masses[:, None]
     return 100 * ((samples == Zone.SCAR) @ member) / np.maximum(member.sum(axis=0), 1e-9)
+
+
+def moved(bound: float, by: float) -> float:
+    """A bound of an interval, in %; one at the end of the scale stays, for nothing lies beyond."""
+    return bound if bound <= 0 or bound >= 100 else min(max(bound + by, 0.0), 100.0)
 
 
 def weighted_quantiles(values, weights, levels):

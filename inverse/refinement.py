@@ -26,7 +26,7 @@ MODES = 16
 STRETCH = 3.0
 """Logits that one standard deviation of a mode changes the level by where it is strongest."""
 
-TURNS = 12
+TURNS = 16
 """Evaluations of the ECG with its gradient."""
 
 NUMBERS = 40.0

@@ -29,6 +29,10 @@ from twin.simulation.repolarisation import DurationGradients
 CREEP = 0.05
 """Factor of speed in scar: a front gets nowhere there within a beat, and has no sources."""
 
+STEEP = 3.0
+"""How much steeper than the logits of what is believed the edge of an infarct is that is tried:
+tissue is dead or alive, and the beat of half-dead tissue is nobody's."""
+
 GAIN = 0.12
 SHIFT = 3.0
 """Spread of the whole body's gain, and of the misjudged onset in ms, where a recipe varies them."""
@@ -134,13 +138,14 @@ def beat_of(static, level, gap, nuisance):
     level, gap, nuisance = (jnp.asarray(x, jnp.float32) for x in (level, gap, nuisance))
     along, across, tree, duration, gain, shift, *cells = nuisance[: len(CONDUCTION)]
     gradients, moved = jnp.split(nuisance[len(CONDUCTION) :], [len(GRADIENTS)])
-    scar = jax.nn.sigmoid(_at_nodes(static, level))
-    hurt = jax.nn.sigmoid(_at_nodes(static, level + gap))
+    scar = jax.nn.sigmoid(STEEP * _at_nodes(static, level))
+    hurt = jax.nn.sigmoid(STEEP * _at_nodes(static, level + gap))
     border_speed, border_duration = static["border"]
-    factor = (1 - hurt) + (hurt - scar) * border_speed + scar * CREEP
-    corners = static["tetrahedra"]
+    # An element is what the most severe of its corners is; smooth, so that there is a slope.
+    alive, sound = (jnp.prod(1 - x[static["tetrahedra"]], axis=1) for x in (scar, hurt))
+    factor = sound + (alive - sound) * border_speed + (1 - alive) * CREEP
     axes = jnp.stack([1 + along, (1 + along) * (1 + across), (1 + along) * (1 + across)])
-    speeds = static["speeds"] * axes * factor[corners].mean(axis=1)[:, None]
+    speeds = static["speeds"] * axes * factor[:, None]
     delays = static["delays"]
     fires = jnp.isfinite(delays)
     delays = jnp.where(fires, jnp.where(fires, delays, 0.0) / (1 + tree), jnp.inf)
@@ -148,10 +153,10 @@ def beat_of(static, level, gap, nuisance):
     mean, *parts = static["durations"]
     durations = mean * (1 + duration) + (1 + gradients) @ jnp.stack(parts)
     durations = durations * (1 + (hurt - scar) * (border_duration - 1))
-    evened = static["coupling"].durations(times, durations)
-    lively = 1 - scar[corners].mean(axis=1)
+    # Scar pulls nobody, as where no front comes.
+    evened = static["coupling"].smooth(times + durations, 1 - scar) - times
     weights = _weights(static, moved.reshape(-1, 3), cells)
-    seen = replace(static["forward"], weights=weights * lively[:, None, None])
+    seen = replace(static["forward"], weights=weights * alive[:, None, None])
     return _as_beat(seen.ecg(times, evened) * (1 + gain), shift)
 
 

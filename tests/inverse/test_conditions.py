@@ -7,6 +7,7 @@ from twin.inverse.beat import levelled
 from twin.inverse.calibration import best_temperature, margin, set_level
 from twin.inverse.lattice import PLACES
 from twin.inverse.library import Library
+from twin.inverse.posterior import moved
 from twin.inverse.protocol.conditions import Again, changed, nuisances_off, recipe_of
 from twin.inverse.protocol.selection import selective_gain
 from twin.inverse.protocol.sensitivity import sensitivity_at
@@ -49,11 +50,26 @@ def test_the_surest_half_is_better_where_confidence_means_something():
 
 def test_margins_make_intervals_hold_ninety_in_a_hundred():
     random = np.random.default_rng(0)
-    true = random.normal(size=4000)
-    low, high = np.full(4000, -0.5), np.full(4000, 0.5)
-    extra = margin(true[:2000], low[:2000], high[:2000])
-    held = np.abs(true[2000:]) <= 0.5 + extra
+    true = random.normal(50, 10, size=4000)
+    low, high = np.full(4000, 45.0), np.full(4000, 55.0)
+    extra = margin(true[:2000], low[:2000], (low + high)[:2000] / 2, high[:2000])
+    held = np.abs(true[2000:] - 50) <= 5 + extra
     assert held.mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_margins_narrow_intervals_of_which_most_hold_nothing_at_all():
+    """Most segments have no scar and an interval from 0: such bounds stay, others come nearer."""
+    random = np.random.default_rng(0)
+    true = np.where(random.random(4000) < 0.6, 0.0, random.uniform(0, 100, 4000))
+    low, middle, high = np.zeros(4000), np.zeros(4000), np.full(4000, 99.0)
+    extra = margin(true[:2000], low[:2000], middle[:2000], high[:2000])
+    assert extra < -10
+    low, high = moved(0.0, -extra), moved(99.0, extra)
+    assert low == 0
+    assert (true[2000:] <= high).mean() == pytest.approx(0.9, abs=0.02)
+    assert moved(3.0, -5.0) == 0
+    assert moved(100.0, -5.0) == 100
+    assert margin(true, low * np.ones(4000), middle, np.full(4000, 100.0)) == 0
 
 
 def test_temperature_and_set_level_mend_what_is_too_sure():
