@@ -1,5 +1,6 @@
 """The current that makes a cell fire when an eikonal front comes, and the upstroke it makes."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from twin.meshes.errors import InputError
-from twin.simulation.ionic.cell import resting_cells
+from twin.simulation.ionic.cell import CellModel, resting_cells
 
 FOOT_CURRENT, FOOT_DURATION = 200 / 1.4, 0.35
 """mV/ms and ms: about what the neighbours' current is where a front's foot ends (its time constant
@@ -37,25 +38,26 @@ class Upstroke:
 @lru_cache
 def upstroke_of(cell_type: type, time_step: float) -> Upstroke:
     """Of cells with their type's own parameters."""
-    trace = _trace(cell_type(), time_step)
-    risen = np.flatnonzero(trace[: round(FOOT_DURATION / time_step) + 1] >= cell_type.threshold)
+    cell: CellModel = cell_type()
+    trace = _trace(cell, time_step)
+    risen = np.flatnonzero(trace[: math.ceil(FOOT_DURATION / time_step) + 1] >= cell.threshold)
     if not len(risen):
         raise InputError(
             f"{cell_type.__name__} does not fire under {FOOT_CURRENT:.3g} mV/ms for "
             f"{FOOT_DURATION} ms"
         )
     after = int(risen[0])
-    share = (cell_type.threshold - trace[after - 1]) / (trace[after] - trace[after - 1])
+    share = (cell.threshold - trace[after - 1]) / (trace[after] - trace[after - 1])
     return Upstroke(float(time_step * (after - 1 + share)), time_step, trace - trace[0])
 
 
-def _trace(cell, time_step: float) -> Float[np.ndarray, " samples"]:
+def _trace(cell: CellModel, time_step: float) -> Float[np.ndarray, " samples"]:
     """mV, from the beginning of the current until `UPSTROKE_END`."""
     step = partial(cell.step, time_step=time_step)
 
     def turn(state, number):
-        current = jnp.where(number * time_step < FOOT_DURATION - time_step / 2, FOOT_CURRENT, 0.0)
-        state = step(state, jnp.full(1, current, state.dtype)).astype(state.dtype)
+        current = FOOT_CURRENT * jnp.clip(FOOT_DURATION / time_step - number, 0, 1)
+        state = step(state, jnp.full(1, current).astype(state.dtype)).astype(state.dtype)
         return state, state[0, 0]
 
     start = resting_cells(cell, 1)

@@ -36,14 +36,14 @@ def front_correction(
         return correction
     first, last = arrival_times[reached].min(), arrival_times[reached].max()
     edges = first + BIN * np.arange(2 + int((last - first) / BIN))
-    passed, totals = passage(
+    by_bin, by_node = passage(
         jnp.asarray(arrival_times - first, jnp.float32),
         jnp.asarray(weights, jnp.float32),
         jnp.asarray(tetrahedra),
         BIN,
         len(edges) - 1,
     )
-    passed, totals = np.asarray(passed, float), np.asarray(totals, float)[reached]
+    passed, totals = np.asarray(by_bin, float), np.asarray(by_node, float)[reached]
     for number in np.flatnonzero((times > first - upstroke.lead) & (times < last + UPSTROKE_END)):
         through = -np.diff(upstroke.at(times[number] - edges)) / BIN
         correction[number] = through @ passed
