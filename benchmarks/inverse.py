@@ -46,7 +46,7 @@ EPOCHS = {"P": (8, 8, 2), "H": (2, 6, 1)}
 SCORED = 12
 """Cases of each heart that are scored: intervals come from hearts."""
 
-REFINED, AGAIN = 4, 5
+REFINED, AGAIN = 2, 2
 """Cases of each heart that are refined, and that are simulated under other conditions."""
 
 PLANNED = {

@@ -34,8 +34,8 @@ class Verdict:
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """Which lead at which moment speaks for scar: `relevance` (leads x time, of any unit, positive
-    for scar), and for each AHA segment the share of each lead. `deletion` is what the probability
-    of scar falls by when the most and when as many random moments are taken out."""
+    for scar), and for each AHA segment the share of each lead. `deletion` is what the expected
+    scar falls by, %, when the most relevant and when as many random moments are taken out."""
 
     relevance: Float[np.ndarray, "8 time"]
     by_segment: Float[np.ndarray, "17 8"]

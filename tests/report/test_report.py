@@ -144,8 +144,16 @@ def test_no_lead_at_all_is_a_misfit_and_not_a_crash(healthy_finding):
     assert set(summary.missing_leads) == set(LEADS)
 
 
+def test_the_explanation_says_what_its_own_test_found(finding):
+    told = replace(finding.explanation, deletion=(59.02, -0.66))
+    page = explanation_section(Summary(replace(finding, explanation=told)))
+    assert "falls by 59%" in page
+    assert "by -1%" in page
+    assert "does not hold" not in page
+
+
 def test_an_explanation_that_fails_its_test_is_not_to_be_read(finding):
-    poor = replace(finding.explanation, deletion=(0.05, 0.06))
+    poor = replace(finding.explanation, deletion=(5.0, 6.0))
     assert "does not hold" in explanation_section(Summary(replace(finding, explanation=poor)))
 
 

@@ -75,10 +75,10 @@ def explanation_section(summary: Summary) -> Markup:
 
 def _deletion(explanation: Explanation) -> str:
     """Whether the explanation stands its own test."""
-    most, random = (100 * value for value in explanation.deletion)
+    most, random = explanation.deletion
     test = (
-        f"Without the most relevant moments the probability of scar falls by {most:.0f} percentage "
-        f"points, without as many random ones by {random:.0f}"
+        f"Where the most relevant moments are those of the healthy ECG, the expected scar falls by "
+        f"{most:.0f}%; where as many random ones are, by {random:.0f}%"
     )
     if not most > random:
         return f"{test}: the explanation does not hold, so do not read it."

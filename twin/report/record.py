@@ -132,8 +132,8 @@ def _explanation(finding: Finding) -> dict[str, object] | None:
         return None
     most, random = explanation.deletion
     return {
-        "probability_lost_without_most_relevant_moments": most,
-        "probability_lost_without_random_moments": random,
+        "scar_percent_lost_without_most_relevant_moments": most,
+        "scar_percent_lost_without_random_moments": random,
         "relevance_by_lead": dict(
             zip(LEADS, np.nan_to_num(explanation.relevance).sum(axis=1), strict=True)
         ),
