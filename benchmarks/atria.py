@@ -46,7 +46,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     count = QUICK_SAMPLES if quick else SAMPLES
     samples = [measure_sample(seed) for seed in range(count)]
     how = f"{count} samples (seeds 0-{count - 1}), lattice of {SPACING:g} mm"
-    ranged = np.mean([sample.in_range for sample in samples])
+    ranged = float(np.mean([sample.in_range for sample in samples]))
     bars = "area, volume, every rim, smoothness of rims, appendage, all at once"
     yield at_least("population_in_range_share", ranged, 1.0, "", f"{how}; {bars}")
     findings = sum(sample.findings > 0 for sample in samples)

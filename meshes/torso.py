@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.spatial import ConvexHull
 
 from twin.meshes.anatomy.population import CENTROID, Sex
+from twin.meshes.atrium import FROM_VENTRICLES, Atrium
 from twin.meshes.checking.surface_faults import SurfaceExamination, check_surface
 from twin.meshes.chest import template as chest
 from twin.meshes.chest.electrodes import (
@@ -173,8 +174,8 @@ class Torso:
         arrays += [np.array([self.electrodes[name] for name in sorted(self.electrodes)])]
         return content_hash(*arrays)
 
-    def place(self, heart: Heart) -> "Torso":
-        """This torso around the heart, in the heart's frame.
+    def place(self, heart: Heart | Atrium) -> "Torso":
+        """This torso around the heart, or a left atrium by itself, in its frame.
 
         A template moves, without turning, so that the heart's centroid lies where the population's
         mean does; around a heart of the population, whose frame it shares, it stays. The patient's
@@ -208,16 +209,18 @@ class Torso:
         projected, said = project_electrodes(places, self.skin, farthest)
         return replace(self, electrodes=projected, remarks=self.remarks + said)
 
-    def _moved_to(self, heart: Heart, expected: np.ndarray) -> "Torso":
+    def _moved_to(self, heart: Heart | Atrium, expected: np.ndarray) -> "Torso":
         if heart.provenance.get("origin") == "population":
             return self
+        if isinstance(heart, Atrium):
+            expected = expected + FROM_VENTRICLES
         offset = centroid(heart) - expected
         x, y, z = offset
         said = f"the torso was moved by ({x:.0f}, {y:.0f}, {z:.0f}) mm to the heart"
         moved = self.transformed(np.ones(3), offset)
         return replace(moved, remarks=(*self.remarks, said))
 
-    def _kept_around(self, heart: Heart) -> "Torso":
+    def _kept_around(self, heart: Heart | Atrium) -> "Torso":
         """The template moved so that its skin clears the heart, where it did not."""
         nodes = _outer_nodes(heart)
         torso, moved = self, np.zeros(3)
@@ -236,7 +239,7 @@ class Torso:
         )
         return replace(torso, remarks=(*torso.remarks, said))
 
-    def _refuse_outside(self, heart: Heart) -> None:
+    def _refuse_outside(self, heart: Heart | Atrium) -> None:
         depth = SurfaceSolid(self.skin).distance(_outer_nodes(heart))
         if depth.max() > 0:
             raise InputError(
@@ -244,7 +247,7 @@ class Torso:
                 "heart and torso in the same frame, axes and unit?"
             )
 
-    def _with_lungs_off(self, heart: Heart) -> "Torso":
+    def _with_lungs_off(self, heart: Heart | Atrium) -> "Torso":
         nodes = _outer_nodes(heart)
         if not self.lung_centres:
             for number, lung in enumerate(self.lungs):
@@ -259,8 +262,10 @@ class Torso:
         return replace(self, lungs=tuple(_cut_back(lung, at, nodes) for lung, at in pairs))
 
 
-def centroid(heart: Heart) -> Float[np.ndarray, " 3"]:
+def centroid(heart: Heart | Atrium) -> Float[np.ndarray, " 3"]:
     """Of the myocardium, mm."""
+    if isinstance(heart, Atrium):
+        return heart.points.mean(axis=0)
     middle = heart.points[heart.tetrahedra].mean(axis=1)
     return np.average(middle, axis=0, weights=heart.element_volumes)
 
@@ -294,7 +299,7 @@ def _fit_template(places: Electrodes) -> Torso:
     return fitted._with_electrodes(places)
 
 
-def _outer_nodes(heart: Heart) -> Float[np.ndarray, "nodes 3"]:
+def _outer_nodes(heart: Heart | Atrium) -> Float[np.ndarray, "nodes 3"]:
     """The corners of the heart's convex hull: the heart is within what they are within."""
     nodes = heart.points[np.unique(heart.triangles)].astype(np.float64)
     return nodes[ConvexHull(nodes).vertices]

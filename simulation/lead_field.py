@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from twin.meshes.atrium import Atrium
 from twin.meshes.cache import remembered
 from twin.meshes.errors import InputError
 from twin.meshes.files import content_hash
@@ -54,7 +55,7 @@ class LeadField:
     remarks: tuple[str, ...] = ()
 
     @staticmethod
-    def infinite_medium(heart: Heart, torso: Torso) -> "LeadField":
+    def infinite_medium(heart: Heart | Atrium, torso: Torso) -> "LeadField":
         """As if the torso went on for ever: an approximation.
 
         It misses the skin, which makes amplitudes too small, by another factor in each lead.
@@ -67,7 +68,7 @@ class LeadField:
         return _lead_field(heart, torso, direct, anchors, rest, "infinite medium (approximation)")
 
     @staticmethod
-    def boundary_elements(heart: Heart, torso: Torso, keep: bool = True) -> "LeadField":
+    def boundary_elements(heart: Heart | Atrium, torso: Torso, keep: bool = True) -> "LeadField":
         """With skin, lungs and blood pools, each of one conductivity: the default.
 
         Not to `keep` it on disk is for who stores it himself.
@@ -200,7 +201,7 @@ def _lead_field(heart, torso, direct, anchors, rest, method):
     )
 
 
-def _key(heart: Heart, torso: Torso, method: str) -> str:
+def _key(heart: Heart | Atrium, torso: Torso, method: str) -> str:
     surfaces = [torso.skin, *torso.lungs, *torso.blood_pools]
     arrays = [array for surface in surfaces for array in (surface.points, surface.triangles)]
     conductivities = np.array(list(vars(torso.conductivities).values()))

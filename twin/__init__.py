@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twin.inverse.inference import Inference as Inference
     from twin.inverse.model import Model as Model
+    from twin.meshes.atrium import Atrium as Atrium
     from twin.meshes.errors import InputError as InputError
     from twin.meshes.errors import TwinError as TwinError
     from twin.meshes.heart import Boundary as Boundary
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ECG": "twin.simulation.ecg",
+    "Atrium": "twin.meshes.atrium",
     "Boundary": "twin.meshes.heart",
     "Cohort": "twin.simulation.cohort",
     "Heart": "twin.meshes.heart",

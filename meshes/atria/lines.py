@@ -11,6 +11,13 @@ from twin.meshes.atria.regions import Region
 from twin.meshes.errors import InputError
 from twin.meshes.topology import label_components, shared_edges, triangle_edges
 
+PASSABLE = (
+    Region.BODY,
+    Region.LEFT_SUPERIOR_VEIN,
+    Region.RIGHT_SUPERIOR_VEIN,
+    Region.LEFT_COMMON_TRUNK,
+    Region.MITRAL_VESTIBULE,
+)
 DETOUR = 20.0
 """How much longer a way through the appendage or another vein counts."""
 
@@ -34,9 +41,7 @@ def find_lines(
     """The shortest ways along edges between both superior veins and the mitral ring."""
     left, right = openings[Region.LEFT_SUPERIOR_VEIN], openings[Region.RIGHT_SUPERIOR_VEIN]
     ring = openings[Region.MITRAL_VESTIBULE]
-    passable = (Region.BODY, Region.LEFT_SUPERIOR_VEIN, Region.RIGHT_SUPERIOR_VEIN)
-    passable += (Region.MITRAL_VESTIBULE, Region.LEFT_COMMON_TRUNK)
-    graph = _graph(points, triangles, np.isin(regions, passable))
+    graph = _graph(points, triangles, np.isin(regions, PASSABLE))
     roof = _way(graph, left, right)
     lateral, septal = _way(graph, left, ring), _way(graph, right, ring)
     anterior = _front(triangles, regions, (roof, lateral, septal))

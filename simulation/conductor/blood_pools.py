@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as graph_components
 
+from twin.meshes.atrium import Atrium
 from twin.meshes.heart import Boundary, Heart
 from twin.meshes.meshing.distance import SurfaceSolid
 from twin.meshes.meshing.octree import Grid, build_lattice, find_cells
@@ -21,11 +22,14 @@ KEPT_TRIANGLES = 2500
 """Of the endocardium, for finding the blood's shape."""
 
 
-def blood_pools(heart: Heart, spacing: float = USUAL_SPACING) -> tuple[Surface, ...]:
-    """What each ventricle holds, in even triangles that face the myocardium.
+def blood_pools(heart: Heart | Atrium, spacing: float = USUAL_SPACING) -> tuple[Surface, ...]:
+    """What each ventricle holds, or an atrium, in even triangles that face the myocardium.
 
     The left one first; a heart without right ventricle has one.
     """
+    if isinstance(heart, Atrium):
+        # Its triangles face outwards, an endocardium's the blood.
+        return (even_surface(Cavity(heart.points, heart.triangles[:, ::-1]), spacing),)
     endocardia = (Boundary.LV_ENDOCARDIUM, Boundary.RV_ENDOCARDIUM)
     patches = (heart.boundary_triangles(label) for label in endocardia)
     return tuple(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from twin.meshes.atrium import Atrium
 from twin.meshes.heart import Heart
 from twin.meshes.surface import Surface
 from twin.meshes.torso import Torso
@@ -13,7 +14,7 @@ SHORTEST_EDGE = 12.0
 """To which skin and lungs are divided where the heart is near, mm."""
 
 
-def torso_conductor(heart: Heart, torso: Torso) -> Conductor:
+def torso_conductor(heart: Heart | Atrium, torso: Torso) -> Conductor:
     """Muscle counts as torso; the blood is the patient's own or what the heart's cavities hold."""
     conductivities = torso.conductivities
     wall = heart.points[np.unique(heart.triangles)]
@@ -25,5 +26,5 @@ def torso_conductor(heart: Heart, torso: Torso) -> Conductor:
     return Conductor([skin, *(Interface(s, c, conductivities.torso) for s, c in within)])
 
 
-def pools_of(heart: Heart, torso: Torso) -> tuple[Surface, ...]:
+def pools_of(heart: Heart | Atrium, torso: Torso) -> tuple[Surface, ...]:
     return torso.blood_pools or blood_pools(heart)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from twin.command_line import bench, cohort, demo, doctor, infer, mesh, simulate, train
+from twin.command_line import atria, bench, cohort, demo, doctor, infer, mesh, simulate, train
 
 app = typer.Typer(
     help="Cardiac digital twin: hearts, activation, the ECG, and what an ECG says about the heart.",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.add_typer(mesh.app, name="mesh")
 app.command(name="simulate")(simulate.simulate)
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(atria.app, name="atria")
 app.command(name="train")(train.train)
 app.command(name="infer")(infer.infer)
 app.command(name="demo")(demo.demo)

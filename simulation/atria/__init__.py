@@ -1,0 +1,1 @@
+"""Activation, re-entry and the ECG of left atria."""

@@ -1,0 +1,109 @@
+"""What a simulation of an atrium leaves on disk."""
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from twin.meshes.atrium import Atrium
+from twin.meshes.cache import remembered
+from twin.meshes.errors import InputError
+from twin.meshes.files import whole_file
+from twin.meshes.formats import write_grid
+from twin.meshes.formats.atria import grid_of
+from twin.meshes.formats.vtkhdf_series import write_series
+from twin.meshes.progress import Progress, silent
+from twin.meshes.torso import Torso
+from twin.simulation.atria.conduction import AtrialWall, ConductingAtrium
+from twin.simulation.atria.ecg import AtrialLeads, atrial_lead_field
+from twin.simulation.atria.rhythm import FIBRILLATING, beat, fibrillate
+from twin.simulation.atria.sites import RHYTHMS
+from twin.simulation.ecg import ECG
+from twin.simulation.ionic.cell import CellModel, pace, resting_cells
+from twin.simulation.ionic.courtemanche import Courtemanche
+from twin.simulation.recording.paper import plot_ecg
+
+FIBRILLATION = "fibrillation"
+
+CYCLE, TIME_STEP = 800.0, 0.02
+"""ms, of the cell whose action potential follows the eikonal front."""
+
+Summary = dict[str, float | bool | str]
+
+
+def simulate_to(
+    folder: Path,
+    atrium: Atrium,
+    rhythm: str = "sinus",
+    duration: float = 1000.0,
+    progress: Progress = silent,
+    cell: CellModel = FIBRILLATING,
+) -> Summary:
+    """A beat or fibrillation, its fields for ParaView, its ECG and a summary, in a folder.
+
+    activation.vtp or potentials.vtkhdf, ecg.csv, ecg.png, summary.json.
+    """
+    if rhythm not in (*RHYTHMS, FIBRILLATION):
+        known = ", ".join((*RHYTHMS, FIBRILLATION))
+        raise InputError(f"rhythm {rhythm!r} is not known; expected one of {known}")
+    conducting = AtrialWall().of(atrium)
+    progress("lead field", 0.05)
+    leads = AtrialLeads.of(conducting, atrial_lead_field(conducting, Torso.template()))
+    if rhythm == FIBRILLATION:
+        ecg, summary = _fibrillation(folder, conducting, leads, duration, progress, cell)
+    else:
+        ecg, summary = _beat(folder, conducting, leads, rhythm)
+    ecg.write(folder / "ecg.csv")
+    plot_ecg(ecg, folder / "ecg.png", title=f"Left atrium, {rhythm}")
+    summary = {"rhythm": rhythm, "atrium": atrium.content, **summary}
+    with whole_file(folder / "summary.json") as part:
+        part.write_text(json.dumps(summary, indent=1))
+    return summary
+
+
+def _beat(
+    folder: Path, conducting: ConductingAtrium, leads: AtrialLeads, rhythm: str
+) -> tuple[ECG, Summary]:
+    found = beat(conducting, rhythm)
+    grid = grid_of(conducting.atrium)
+    fields = {**grid.point_fields, "activation_time": np.asarray(found.times)}
+    write_grid(replace(grid, point_fields=fields, notes={}), folder / "activation.vtp")
+    ecg = leads.of_activation(found, atrial_action_potential())
+    return ecg, {"activation_ms": found.total, "largest_mV": float(np.abs(ecg.signals).max())}
+
+
+def atrial_action_potential() -> np.ndarray:
+    """Courtemanche's third beat, `CYCLE` ms apart, from its stimulus on, mV each ms."""
+
+    def compute():
+        cell = Courtemanche()
+        rest = resting_cells(cell, 1)
+        each = round(1 / TIME_STEP)
+        _, trace = pace(cell, rest, cycle=CYCLE, beats=3, time_step=TIME_STEP, every=each)
+        return {"potential": np.asarray(trace)[:, 0]}
+
+    key = sha256(repr((Courtemanche(), CYCLE, TIME_STEP)).encode()).hexdigest()
+    return remembered("atrial_action_potential", key, compute)["potential"]
+
+
+def _fibrillation(
+    folder: Path,
+    conducting: ConductingAtrium,
+    leads: AtrialLeads,
+    duration: float,
+    progress: Progress,
+    cell: CellModel,
+) -> tuple[ECG, Summary]:
+    run = fibrillate(conducting, duration, cell=cell, progress=progress)
+    times = np.arange(len(run.potentials)) * run.interval
+    grid = replace(grid_of(conducting.atrium), notes={})
+    write_series(grid, folder / "potentials.vtkhdf", "potential", times, run.potentials)
+    ecg = leads.of_potentials(run.potentials, 1000 / run.interval)
+    return ecg, {
+        "sustained": run.sustained,
+        "cycle_length_ms": run.cycle_length,
+        "dominant_frequency_hz": float(np.nanmedian(run.frequencies)),
+        "mean_singularities": float(run.singularities.mean()),
+    }

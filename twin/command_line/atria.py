@@ -1,0 +1,126 @@
+"""`twin atria`: make, import, show and simulate left atria."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twin.command_line.console import say, say_json, watched
+
+app = typer.Typer(help="Make, import, show and simulate left atria.", no_args_is_help=True)
+
+Source = Annotated[Path, typer.Argument(help="An atrium that `twin atria` wrote.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="A .vtp or .vtk.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and only that.")]
+
+
+@app.command()
+def make(
+    output: Output = Path("atrium.vtp"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same atrium.")] = 0,
+    nodes: Annotated[int | None, typer.Option(help="About so many nodes.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="Of the lattice, mm, instead.")] = None,
+    fibrosis: Annotated[float | None, typer.Option(help="Share of the area; else drawn.")] = None,
+) -> None:
+    """Make a random left atrium of the population, from nothing."""
+    from twin.meshes.atrium import Atrium
+
+    with watched():
+        atrium = Atrium.sample(seed, nodes=nodes, spacing=spacing, fibrosis=fibrosis)
+        atrium.write(output)
+    say(f"{output}: {atrium}")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A .vtp, .vtk, .ply, .stl, .obj or CARP file.")],
+    output: Output = Path("atrium.vtp"),
+    unit: Annotated[str | None, typer.Option(help="um, mm, cm or m, if unclear.")] = None,
+    axes: Annotated[str | None, typer.Option(help="LPS or RAS, if unclear.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="As left_superior_vein=21; give it several times. Else found."),
+    ] = None,
+    field: Annotated[str | None, typer.Option(help="Field that holds the labels.")] = None,
+    fibrosis: Annotated[float, typer.Option(help="Share of the area, random.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the fibrosis.")] = 0,
+) -> None:
+    """Make an atrium of a surface that is open at its veins and its valve."""
+    from twin.meshes.atria.importing import import_atrium
+
+    with watched():
+        atrium = import_atrium(
+            source,
+            unit=unit,
+            axes=axes,
+            labels=_labels(label) if label else None,
+            field=field,
+            fibrosis=fibrosis,
+            seed=seed,
+        )
+        atrium.write(output)
+    remarks = atrium.provenance["remarks"]
+    assert isinstance(remarks, list)
+    for remark in remarks:
+        say(f"note: {remark}", err=True)
+    say(f"{output}: {atrium}")
+
+
+@app.command()
+def show(
+    source: Source,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .png.")] = Path("atrium.png"),
+    field: Annotated[
+        list[str] | None, typer.Option(help="regions, tissue, fibrosis, a coordinate, …")
+    ] = None,
+) -> None:
+    """A picture of an atrium from four sides, a row for each field."""
+    from twin.atrial_picture import picture_atrium
+    from twin.meshes.atrium import Atrium
+
+    picture_atrium(Atrium.read(source), output, field or ["regions"])
+    say(str(output))
+
+
+@app.command()
+def simulate(
+    source: Source,
+    rhythm: Annotated[
+        str, typer.Option(help="sinus, a paced site, or fibrillation; see docs/atria.md.")
+    ] = "sinus",
+    duration: Annotated[float, typer.Option(help="Of fibrillation, ms.")] = 1000.0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")] = Path("out"),
+    as_json: Json = False,
+) -> None:
+    """Simulate a beat, or fibrillation, and its 12-lead ECG."""
+    from twin.meshes.atrium import Atrium
+    from twin.simulation.atria.results import simulate_to
+
+    with watched() as progress:
+        summary = simulate_to(output, Atrium.read(source), rhythm, duration, progress)
+    if as_json:
+        say_json(summary)
+        return
+    for name, value in summary.items():
+        say(f"{name.replace('_', ' ')}: {value:.4g}" if isinstance(value, float) else
+            f"{name.replace('_', ' ')}: {json.dumps(value)}")  # fmt: skip
+    say(f"{output}: what was computed, and {output / 'ecg.png'}")
+
+
+def _labels(given: list[str]) -> dict:
+    """Numbers and the regions that they mean."""
+    from twin.meshes.atria.regions import Region
+    from twin.meshes.errors import InputError
+
+    labels = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        try:
+            labels[int(number)] = Region[name.strip().upper().replace("-", "_")]
+        except (KeyError, ValueError):
+            known = ", ".join(region.name.lower() for region in Region)
+            raise InputError(
+                f"--label {text}: expected NAME=NUMBER, the name one of {known}"
+            ) from None
+    return labels
