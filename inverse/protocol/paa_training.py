@@ -23,6 +23,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from twin.inverse.networks.losses import mended_loss, published_loss
+from twin.inverse.networks.optimiser import adam
 from twin.inverse.networks.paa_net import PAANet, carrying
 from twin.inverse.protocol.paa_cloud import Cloud, clouds, together
 from twin.inverse.protocol.paa_signals import Kind, signals
@@ -64,7 +65,7 @@ def train(schedule: Schedule, part: Part, folder: Path, report: Report = lambda 
     any interruption it goes on; `report` is told of each epoch."""
     torch.manual_seed(schedule.seed)
     network = PAANet(schedule.mended).train()
-    optimiser = torch.optim.Adam(network.parameters(), schedule.rate, weight_decay=schedule.decay)
+    optimiser = adam(network.parameters(), schedule.rate, schedule.decay)
     state = State(network, {}, {}, optimiser, Progress(), identity_of(schedule, part))
     state.read(folder)
     ecg = torch.from_numpy(signals(part, schedule.kind))

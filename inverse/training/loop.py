@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from twin.inverse.networks.infarct_net import InfarctNet
+from twin.inverse.networks.optimiser import adamw
 from twin.inverse.training.augmentation import Augmentation, noise_bank
 from twin.inverse.training.checkpoint import Progress as Reached
 from twin.inverse.training.checkpoint import State
@@ -54,9 +55,7 @@ class Schooling:
         teaching = self.recipe.teaching
         torch.manual_seed(teaching.seed)
         network = InfarctNet(self.recipe.network.sizes).to(self.device)
-        optimiser = torch.optim.AdamW(
-            network.parameters(), teaching.rate, weight_decay=teaching.weight_decay
-        )
+        optimiser = adamw(network.parameters(), teaching.rate, teaching.weight_decay)
         average, best = ({k: v.clone() for k, v in network.state_dict().items()} for _ in range(2))
         return State(network, average, best, optimiser, Reached(), self.identity)
 

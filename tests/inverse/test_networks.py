@@ -1,5 +1,8 @@
 """The published network, rebuilt: its size, its symmetries, and that it can learn."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -90,3 +93,22 @@ def test_farthest_points_are_far_apart():
     chosen = farthest_points(places, 5)
     found = gather(places, chosen)[0, :, 0].sort().values
     assert found.diff().min() >= 24
+
+
+def test_an_optimiser_stands_beside_a_renderer():
+    """Both bring an LLVM where torch comes with triton."""
+    words = """
+import pyvista
+plotter = pyvista.Plotter(off_screen=True)
+plotter.add_mesh(pyvista.Sphere())
+plotter.screenshot(None, return_img=True)
+import torch
+from twin.inverse.networks.optimiser import adamw
+weight = torch.nn.Parameter(torch.ones(1))
+optimiser = adamw([weight], 0.1, 0.0)
+weight.sum().backward()
+optimiser.step()
+print(round(float(weight.detach()), 3))
+"""
+    run = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert run.stdout.endswith("0.9\n"), run.stderr
