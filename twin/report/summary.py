@@ -16,8 +16,8 @@ from twin.simulation.infarction.places import Artery
 
 MISFIT = 0.8
 """Relative RMS from which the page says that the ECG does not fit this heart. Virtual patients of
-protocol H, whose speeds, electrodes and noise nobody knows, stay below it (29 of the test hearts: 0.78 at most before refinement);
-a flat line has 1."""
+protocol H, whose speeds, electrodes and noise nobody knows, stay below it (29 of the test hearts:
+0.78 at most before refinement); a flat line has 1."""
 
 LIKELY = 0.5
 """Probability from which a segment is named as infarcted."""
