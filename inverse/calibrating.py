@@ -9,7 +9,7 @@ from jaxtyping import Int
 from twin.inverse.calibration import Calibration, best_temperature, margin, set_level
 from twin.inverse.model import Model, Reading, expected_dice, softmax
 from twin.inverse.posterior import Estimate, Posterior
-from twin.inverse.scores import Truth, burden, segment_shares
+from twin.inverse.scores import Truth, true_figures
 from twin.inverse.training.examples import Examples
 from twin.meshes.progress import Progress, silent
 from twin.simulation.infarct import Zone
@@ -116,16 +116,12 @@ def stated(
 def _compared(
     posterior: Posterior, examples: Examples, case: int
 ) -> Iterator[tuple[str, float, Estimate]]:
-    heart = examples.grounds[examples.owner[case]].heart
-    truth = Truth.of(heart, examples.zones[case])
-    scar = truth.zones == Zone.SCAR
-    # By nodes: by elements, of which one corner is enough, a coarse mesh has more scar.
-    yield "burden", 100 * burden(truth, scar), posterior.burden
-    depth = 100 * float(examples.table["transmurality"][case])
-    yield "transmurality", depth, posterior.transmurality
-    shares = 100 * segment_shares(truth, scar)
+    truth = Truth.of(examples.grounds[examples.owner[case]].heart, examples.zones[case])
+    true = true_figures(truth, examples.table["transmurality"][case])
+    yield "burden", true["burden"], posterior.burden
+    yield "transmurality", true["transmurality"], posterior.transmurality
     for segment in posterior.segments:
-        yield "segment", float(shares[segment.number - 1]), segment.scar
+        yield "segment", true[f"segment_{segment.number:02d}"], segment.scar
 
 
 def _margins(model: Model, examples: Examples, cases: list[CaseRead]):

@@ -14,17 +14,15 @@ from twin.inverse.protocol.part import Part
 from twin.inverse.protocol.row import Row, answer_of, intervals_of
 from twin.inverse.scores import (
     Interval,
-    burden,
     calibration_of,
     reliability,
     score,
-    segment_shares,
     summarise,
+    true_figures,
 )
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.progress import Progress, silent
-from twin.simulation.infarct import Zone
 
 DRAWS = 1000
 """Of anatomies, for intervals."""
@@ -106,20 +104,11 @@ def _covered(
 ) -> dict[str, float]:
     """Share of the stated intervals, by kind, that hold the true value."""
     hits: dict[str, list[bool]] = {}
-    known = _true_figures(part, case) if intervals else {}
+    depth = part.table["transmurality"][case]
+    known = true_figures(part.truth(case), depth) if intervals else {}
     for name, (low, high) in intervals.items():
         true = known[name]
         kind = "segments" if name.startswith("segment") else name
         if np.isfinite([true, low, high]).all():
             hits.setdefault(f"coverage_{kind}", []).append(low <= true <= high)
     return {name: float(np.mean(each)) for name, each in hits.items()}
-
-
-def _true_figures(part: Part, case: int) -> dict[str, float]:
-    """In %, by name: masses are those of nodes, as they are stated."""
-    truth = part.truth(case)
-    scar = truth.zones == Zone.SCAR
-    shares = 100 * segment_shares(truth, scar)
-    depth = 100 * float(part.table["transmurality"][case])
-    own = {"burden": 100 * burden(truth, scar), "transmurality": depth}
-    return own | {f"segment_{k:02d}": float(shares[k - 1]) for k in range(1, 18)}
