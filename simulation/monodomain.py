@@ -53,6 +53,7 @@ class Monodomain:
         mass: Mass = LUMPED,
         threshold: float | None = None,
         carries_front: bool = True,
+        slivers: bool = False,
         kind=np.float32,
     ) -> "Monodomain":
         """`time_step` in ms. With `implicit` diffusion a step may be longer than `stability`
@@ -61,12 +62,15 @@ class Monodomain:
 
         Nodes count as activated when they rise through `threshold` mV, the cell's own unless given.
         The mesh may be too coarse for fronts if it is not to carry any. `kind` is float32 or
-        float64.
+        float64. With `slivers` a few elements too small for the step are let pass: their nodes
+        count as more tissue than they have.
         """
         tissue = tissue or TissueConductivity.uniform(mesh)
         if not 0 < time_step < 10:
             raise InputError(f"time step: {time_step} ms, expected above 0 and below 10")
-        diffusion = Diffusion.of(mesh, tissue, mass, kind)
+        if slivers and mass != LUMPED:
+            raise InputError("slivers can only be let pass with lumped mass")
+        diffusion = Diffusion.of(mesh, tissue, mass, kind, time_step if slivers else 0.0)
         stability = Stability.of(mesh, diffusion, tissue)
         stability.check_step(time_step, implicit)
         longest_step = max(time_step, longest_step or time_step)

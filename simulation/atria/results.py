@@ -2,13 +2,11 @@
 
 import json
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from twin.meshes.atrium import Atrium
-from twin.meshes.cache import remembered
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.formats import write_grid
@@ -16,19 +14,16 @@ from twin.meshes.formats.atria import grid_of
 from twin.meshes.formats.vtkhdf_series import write_series
 from twin.meshes.progress import Progress, silent
 from twin.meshes.torso import Torso
+from twin.simulation.atria.action_potential import atrial_action_potential
 from twin.simulation.atria.conduction import AtrialWall, ConductingAtrium
 from twin.simulation.atria.ecg import AtrialLeads, atrial_lead_field
 from twin.simulation.atria.rhythm import FIBRILLATING, beat, fibrillate
 from twin.simulation.atria.sites import RHYTHMS
 from twin.simulation.ecg import ECG
-from twin.simulation.ionic.cell import CellModel, pace, resting_cells
-from twin.simulation.ionic.courtemanche import Courtemanche
+from twin.simulation.ionic.cell import CellModel
 from twin.simulation.recording.paper import plot_ecg
 
 FIBRILLATION = "fibrillation"
-
-CYCLE, TIME_STEP = 800.0, 0.02
-"""ms, of the cell whose action potential follows the eikonal front."""
 
 Summary = dict[str, float | bool | str]
 
@@ -72,20 +67,6 @@ def _beat(
     write_grid(replace(grid, point_fields=fields, notes={}), folder / "activation.vtp")
     ecg = leads.of_activation(found, atrial_action_potential())
     return ecg, {"activation_ms": found.total, "largest_mV": float(np.abs(ecg.signals).max())}
-
-
-def atrial_action_potential() -> np.ndarray:
-    """Courtemanche's third beat, `CYCLE` ms apart, from its stimulus on, mV each ms."""
-
-    def compute():
-        cell = Courtemanche()
-        rest = resting_cells(cell, 1)
-        each = round(1 / TIME_STEP)
-        _, trace = pace(cell, rest, cycle=CYCLE, beats=3, time_step=TIME_STEP, every=each)
-        return {"potential": np.asarray(trace)[:, 0]}
-
-    key = sha256(repr((Courtemanche(), CYCLE, TIME_STEP)).encode()).hexdigest()
-    return remembered("atrial_action_potential", key, compute)["potential"]
 
 
 def _fibrillation(

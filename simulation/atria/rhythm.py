@@ -122,23 +122,32 @@ def fibrillate(
     *,
     cell: CellModel = FIBRILLATING,
     centre: Float[np.ndarray, " 3"] | None = None,
-    pitch: float = 60.0,
+    pitch: float = 100.0,
     clockwise: bool = False,
-    cycle: float = 165.0,
+    cycle: float = 300.0,
     interval: float = 2.0,
     time_step: float = 0.05,
     progress: Progress = silent,
 ) -> Fibrillation:
     """`duration` ms from a map of phases: an Archimedean spiral of `pitch` mm about `centre` (the
-    back of the body unless given), each node at its place in a beat of `cycle` ms."""
+    back of the body unless given), each node at its place in a beat of `cycle` ms.
+
+    The cell has to follow that cycle; the re-entry finds its own, which is shorter."""
     ready = conducting.single()
-    model = Monodomain.of(ready.shell, cell, ready.conductivity, time_step=time_step)
+    model = Monodomain.of(
+        ready.shell, cell, ready.conductivity, time_step=time_step, slivers=True
+    )
     points = conducting.atrium.points
     middle = points.mean(axis=0)
     centre = _back(conducting) if centre is None else np.asarray(centre, float)
     phases = spiral_phases(points, centre, centre - middle, pitch, clockwise)
     # The loop is one cell's: where cells differ, that of the body's first node stands for all.
     loop = loop_of_states(_one_of(cell), cycle=cycle, time_step=time_step)
+    if loop[:, 0].max() < cell.threshold:
+        raise InputError(
+            f"the cell does not follow a cycle of {cycle:g} ms, so that nothing in the start is "
+            "excited; take a longer cycle"
+        )
     run = model.run(
         Stimulus.none(model.nodes),
         duration,

@@ -20,8 +20,7 @@ class ModifiedMitchellSchaeffer:
 
     variables: ClassVar[tuple[str, ...]] = ("potential", "h")
     threshold: ClassVar[float] = -40.0
-    native: ClassVar[str] = ""
-    native_parameters: ClassVar[tuple[float, ...]] = ()
+    native: ClassVar[str] = "modified_mitchell_schaeffer"
 
     tau_in: Float[Array, "..."] | float = 0.3
     tau_out: Float[Array, "..."] | float = 6.0
@@ -34,6 +33,11 @@ class ModifiedMitchellSchaeffer:
     @property
     def resting_state(self) -> tuple[float, ...]:
         return self.resting_potential, 1.0
+
+    @property
+    def native_parameters(self) -> tuple[Float[Array, "..."] | float, ...]:
+        gates = (self.tau_in, self.tau_out, self.tau_open, self.tau_close, self.gate)
+        return *gates, self.resting_potential, self.amplitude
 
     def ionic_current(self, state: Float[Array, "variables cells"]) -> Float[Array, " cells"]:
         potential, h = state

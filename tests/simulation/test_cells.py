@@ -143,7 +143,7 @@ def test_parameters_are_differentiable_and_one_a_cell(name):
     np.testing.assert_allclose(two[:, :1], one, rtol=1e-12)
 
 
-NATIVE = {name: model for name, model in (WALL | ATRIUM).items() if model.native}
+NATIVE = {name: model for name, model in MODELS.items() if model.native}
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -153,11 +153,13 @@ NATIVE = {name: model for name, model in (WALL | ATRIUM).items() if model.native
         "ten_tusscher_panfilov_epicardium",
         "ten_tusscher_panfilov_endocardium",
         "courtemanche_control",
+        "modified_mitchell_schaeffer",
     ],
 )
 def test_native_kernel_against_its_counterpart(name, kind):
     model = NATIVE[name]
-    model = replace(model, g_na=jnp.linspace(0.7, 1.3, 19) * model.g_na)
+    varied = "tau_out" if name == "modified_mitchell_schaeffer" else "g_na"
+    model = replace(model, **{varied: jnp.linspace(0.7, 1.3, 19) * getattr(model, varied)})
     model = jax.tree.map(lambda parameter: jnp.asarray(parameter, kind), model)
     state = resting_cells(model, 19).astype(kind)
     stimulus = Pulse().train(np.zeros(1), 30.0, 0.02).astype(kind)

@@ -62,6 +62,8 @@ TWIN_CELL_HANDLER(AdvanceTenTusscherPanfilov, ten_tusscher_panfilov, F32);
 TWIN_CELL_HANDLER(AdvanceTenTusscherPanfilov, ten_tusscher_panfilov, F64);
 TWIN_CELL_HANDLER(AdvanceCourtemanche, courtemanche, F32);
 TWIN_CELL_HANDLER(AdvanceCourtemanche, courtemanche, F64);
+TWIN_CELL_HANDLER(AdvanceModifiedMitchellSchaeffer, modified_mitchell_schaeffer, F32);
+TWIN_CELL_HANDLER(AdvanceModifiedMitchellSchaeffer, modified_mitchell_schaeffer, F64);
 
 void add_cells(nb::dict& handlers) {
   const auto add = [&](const char* name, auto* handler) {
@@ -71,4 +73,6 @@ void add_cells(nb::dict& handlers) {
   add("twin_ten_tusscher_panfilov_float64", AdvanceTenTusscherPanfilovF64);
   add("twin_courtemanche_float32", AdvanceCourtemancheF32);
   add("twin_courtemanche_float64", AdvanceCourtemancheF64);
+  add("twin_modified_mitchell_schaeffer_float32", AdvanceModifiedMitchellSchaefferF32);
+  add("twin_modified_mitchell_schaeffer_float64", AdvanceModifiedMitchellSchaefferF64);
 }

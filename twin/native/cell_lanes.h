@@ -2,6 +2,7 @@
 // eikonal_lanes.h.
 #pragma once
 #include "cell_courtemanche.h"
+#include "cell_modified_mitchell_schaeffer.h"
 #include "cell_ten_tusscher_panfilov.h"
 #include "cells.h"
 
@@ -51,6 +52,8 @@ void advance(const Pacing<Real>& p, int64_t block) {
         return advance<TenTusscherPanfilov<Real>>(p, block);                \
       case CellKind::courtemanche:                                          \
         return advance<Courtemanche<Real>>(p, block);                       \
+      case CellKind::modified_mitchell_schaeffer:                           \
+        return advance<ModifiedMitchellSchaeffer<Real>>(p, block);          \
     }                                                                       \
   }
 #define TWIN_CELLS(set)     \

@@ -8,7 +8,7 @@
 
 namespace twin {
 
-enum class CellKind { ten_tusscher_panfilov, courtemanche };
+enum class CellKind { ten_tusscher_panfilov, courtemanche, modified_mitchell_schaeffer };
 
 // Rows of `cells` numbers each, but for parameters and stimulus, which may be one for all cells.
 template <typename Real>

@@ -85,6 +85,8 @@ TWIN_MONODOMAIN_HANDLER(MarchTenTusscherPanfilov, ten_tusscher_panfilov, F32);
 TWIN_MONODOMAIN_HANDLER(MarchTenTusscherPanfilov, ten_tusscher_panfilov, F64);
 TWIN_MONODOMAIN_HANDLER(MarchCourtemanche, courtemanche, F32);
 TWIN_MONODOMAIN_HANDLER(MarchCourtemanche, courtemanche, F64);
+TWIN_MONODOMAIN_HANDLER(MarchModifiedMitchellSchaeffer, modified_mitchell_schaeffer, F32);
+TWIN_MONODOMAIN_HANDLER(MarchModifiedMitchellSchaeffer, modified_mitchell_schaeffer, F64);
 
 void add_monodomain(nb::dict& handlers) {
   const auto add = [&](const char* name, auto* handler) {
@@ -94,4 +96,6 @@ void add_monodomain(nb::dict& handlers) {
   add("twin_monodomain_ten_tusscher_panfilov_float64", MarchTenTusscherPanfilovF64);
   add("twin_monodomain_courtemanche_float32", MarchCourtemancheF32);
   add("twin_monodomain_courtemanche_float64", MarchCourtemancheF64);
+  add("twin_monodomain_modified_mitchell_schaeffer_float32", MarchModifiedMitchellSchaefferF32);
+  add("twin_monodomain_modified_mitchell_schaeffer_float64", MarchModifiedMitchellSchaefferF64);
 }

@@ -2,6 +2,7 @@
 // see eikonal_lanes.h.
 #pragma once
 #include "cell_courtemanche.h"
+#include "cell_modified_mitchell_schaeffer.h"
 #include "cell_ten_tusscher_panfilov.h"
 #include "monodomain.h"
 
@@ -173,6 +174,8 @@ void step(const March<Real>& march, int64_t block) {
         return step<TenTusscherPanfilov<Real>>(march, block);                                \
       case CellKind::courtemanche:                                                           \
         return step<Courtemanche<Real>>(march, block);                                       \
+      case CellKind::modified_mitchell_schaeffer:                                            \
+        return step<ModifiedMitchellSchaeffer<Real>>(march, block);                          \
     }                                                                                        \
   }
 #define TWIN_MONODOMAIN(set)     \

@@ -1,0 +1,280 @@
+"""A cohort of left atria: for each subject the anatomy, what potentials did in several rhythms, and
+the leads that saw it. One HDF5 file a subject, whole or absent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import Float, Float16
+
+from twin.meshes.errors import InputError, TwinError
+from twin.meshes.files import whole_file
+from twin.meshes.progress import Progress, silent
+from twin.simulation.recruitment.crowds.making import available_cores, only_run
+
+FORM = 1
+"""Of the files; a change of what they hold raises it."""
+PLAN = "cohort.json"
+MOST_DEATHS = 3
+NODES = 16_000
+FEWEST, MOST = 8_000, 100_000
+
+
+@dataclass(frozen=True)
+class AtrialPlan:
+    """`subjects` of them, each on about `nodes` nodes; subject k is drawn by the seed + k."""
+
+    subjects: int = 120
+    seed: int = 0
+    nodes: int = NODES
+    form: int = FORM
+
+    def __post_init__(self) -> None:
+        if self.subjects < 1:
+            raise InputError(f"{self.subjects} subjects were asked for; expected 1 or more")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: expected 0 or more")
+        if not FEWEST <= self.nodes <= MOST:
+            raise InputError(f"nodes: {self.nodes:,}, expected {FEWEST:,} to {MOST:,}")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTake:
+    """A recording: moments of each patch (mV mm) and the mean potential of each (mV) every 2 ms,
+    how fronts passed, and I, II, V1 to V6 (mV)."""
+
+    rhythm: str
+    moments: Float16[np.ndarray, "patches 2 3 times"]
+    scale: float
+    """mV mm that a moment of 1 stands for."""
+    means: Float16[np.ndarray, "patches times"]
+    passage: Float[np.ndarray, "patches 3"]
+    leads: Float[np.ndarray, "8 times"]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSubject:
+    """`patches` holds what is known of each patch by its name, `electrodes` places in mm."""
+
+    file: Path
+    number: int
+    patches: Mapping[str, np.ndarray]
+    electrodes: Float[np.ndarray, "electrodes 3"]
+    drawn: Mapping[str, float | str]
+    takes: tuple[StoredTake, ...]
+
+
+class AtrialCohort(Sequence[StoredSubject]):
+    """The subjects of a folder that have been made; each is read when it is asked for."""
+
+    def __init__(self, folder: Path, plan: AtrialPlan) -> None:
+        self.folder, self.plan = folder, plan
+
+    @staticmethod
+    def open(folder: str | Path) -> "AtrialCohort":
+        folder = Path(folder)
+        return AtrialCohort(folder, _plan_of(folder))
+
+    @staticmethod
+    def make(
+        folder: str | Path,
+        plan: AtrialPlan = AtrialPlan(),
+        workers: int | None = None,
+        progress: Progress = silent,
+    ) -> "AtrialCohort":
+        """What of the plan is missing is made, by so many processes; a run that ended early goes on
+        when it is called again, and the files are the same."""
+        folder = Path(folder).absolute()
+        count = available_cores() if workers is None else workers
+        if count < 1:
+            raise InputError(f"{count} workers were asked for; expected 1 or more")
+        _begin(folder, plan)
+        with only_run(folder):
+            _clear_parts(folder)
+            _make_missing(folder, plan, count, progress)
+        return AtrialCohort.open(folder)
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """Of the subjects that are there."""
+        return [k for k in range(self.plan.subjects) if _file(self.folder, k).is_file()]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        return read_subject(_file(self.folder, self.numbers[index]))
+
+    def __repr__(self) -> str:
+        return f"AtrialCohort({len(self)} of {self.plan.subjects} subjects, {self.folder})"
+
+
+def _begin(folder: Path, plan: AtrialPlan) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / PLAN).exists():
+        there = _plan_of(folder)
+        if (there.seed, there.nodes) != (plan.seed, plan.nodes):
+            raise InputError(
+                f"{folder} holds a cohort of seed {there.seed} on {there.nodes:,} nodes; name "
+                "another folder, or the same settings"
+            )
+        if there.subjects >= plan.subjects:
+            return
+    elif any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no atrial cohort; name another folder")
+    with whole_file(folder / PLAN) as part:
+        part.write_text(json.dumps(asdict(plan), indent=1) + "\n")
+
+
+def _plan_of(folder: Path) -> AtrialPlan:
+    try:
+        words = json.loads((folder / PLAN).read_text())
+        plan = AtrialPlan(**words)
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no atrial cohort: there is no {PLAN} in it") from None
+    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder / PLAN} cannot be read ({error}); delete the folder") from None
+    if plan.form != FORM:
+        raise InputError(f"{folder} is of form {plan.form}, this version reads {FORM}; make it anew")
+    return plan
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"subject_{number:05d}.h5"
+
+
+def _clear_parts(folder: Path) -> None:
+    for part in folder.glob(".*.part.h5"):
+        part.unlink(missing_ok=True)
+
+
+def _make_missing(folder: Path, plan: AtrialPlan, count: int, progress: Progress) -> None:
+    """A worker that dies takes its pool with it: what was not finished goes to a new one."""
+    for _ in range(MOST_DEATHS):
+        missing = [k for k in range(plan.subjects) if not _whole(_file(folder, k))]
+        try:
+            return _make(folder, plan, missing, count, progress)
+        except BrokenProcessPool:
+            continue
+    raise TwinError(
+        f"{MOST_DEATHS} workers died (out of memory?); what was made is kept: {folder}. "
+        "Ask for fewer workers and call again"
+    )
+
+
+def _make(folder, plan: AtrialPlan, missing: list[int], count: int, progress: Progress) -> None:
+    if not missing:
+        return
+    done = plan.subjects - len(missing)
+    with ProcessPoolExecutor(min(count, len(missing)), get_context("spawn"), _alone) as pool:
+        waiting = [pool.submit(make_subject, folder, plan, number) for number in missing]
+        failures = []
+        try:
+            for future in as_completed(waiting):
+                failures += [future.result()]
+                done += 1
+                progress(f"subject {done} of {plan.subjects}", done / plan.subjects)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    if said := [failure for failure in failures if failure]:
+        raise TwinError(f"{len(said)} subjects could not be made; the first: {said[0]}")
+
+
+def _alone() -> None:
+    """One process a core: threads beside it would only be in each other's way."""
+    import os
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TWIN_THREADS"):
+        os.environ[name] = "1"
+
+
+def make_subject(folder: Path, plan: AtrialPlan, number: int) -> str | None:
+    """Why it could not be made, if so: the others are made all the same."""
+    try:
+        _make_subject(folder, plan, number)
+    except TwinError as error:
+        return f"subject {number}: {error}"
+    return None
+
+
+def _make_subject(folder: Path, plan: AtrialPlan, number: int) -> None:
+    from twin.simulation.atria.patches import Patches
+    from twin.simulation.atria.subject import Subject
+    from twin.simulation.atria.takes import takes_of
+    from twin.simulation.lead_field import electrode_places
+
+    seed = plan.seed + number
+    subject = Subject.draw(seed, plan.nodes)
+    patches = Patches.of(subject.atrium)
+    with whole_file(_file(folder, number)) as part, h5py.File(part, "w") as file:
+        file.attrs["form"] = FORM
+        file.attrs["number"] = number
+        file.attrs["drawn"] = json.dumps(subject.drawn)
+        file["electrodes"] = electrode_places(subject.torso.place(subject.atrium))
+        for name, values in patches.known().items():
+            file[f"patches/{name}"] = np.asarray(values, np.float32)
+        for place, take in enumerate(takes_of(subject, seed)):
+            _write_take(file.create_group(f"takes/{place}"), patches, take)
+        file.attrs["whole"] = True
+
+
+def _write_take(group: h5py.Group, patches, take) -> None:
+    from twin.simulation.atria.takes import INTERVAL
+
+    moments = patches.moments(take.potentials)
+    scale = float(np.abs(moments).max()) / 1000 or 1.0
+    passage = patches.passage(take.potentials, INTERVAL)
+    group.attrs["rhythm"], group.attrs["scale"] = take.rhythm, scale
+    group["moments"] = (moments / scale).astype(np.float16)
+    group["means"] = patches.node_mean(take.potentials).astype(np.float16)
+    group["passage"] = np.stack([passage.rise, passage.slope, passage.along], axis=1)
+    group["leads"] = take.leads.astype(np.float32)
+
+
+def _whole(path: Path) -> bool:
+    """Whether it is there and can be read; what is damaged is made anew."""
+    if not path.is_file():
+        return False
+    try:
+        with h5py.File(path) as file:
+            return bool(file.attrs.get("whole", False)) and file.attrs["form"] == FORM
+    except OSError:
+        return False
+
+
+def read_subject(path: Path) -> StoredSubject:
+    try:
+        with h5py.File(path) as file:
+            takes = [file["takes"][k] for k in sorted(file["takes"], key=int)]
+            return StoredSubject(
+                path,
+                int(file.attrs["number"]),
+                {name: values[()] for name, values in file["patches"].items()},
+                file["electrodes"][()],
+                json.loads(file.attrs["drawn"]),
+                tuple(_read_take(group) for group in takes),
+            )
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}); delete it and call `twin atria cohort` again"
+        ) from None
+
+
+def _read_take(group: h5py.Group) -> StoredTake:
+    return StoredTake(
+        str(group.attrs["rhythm"]),
+        group["moments"][()],
+        float(group.attrs["scale"]),
+        group["means"][()],
+        group["passage"][()],
+        group["leads"][()],
+    )
