@@ -2,10 +2,11 @@
 the leads that saw it. One HDF5 file a subject, whole or absent."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,6 +19,8 @@ from twin.meshes.errors import InputError, TwinError
 from twin.meshes.files import whole_file
 from twin.meshes.progress import Progress, silent
 from twin.simulation.recruitment.crowds.making import available_cores, only_run
+from twin.simulation.recruitment.crowds.worker import end_with
+from twin.simulation.recruitment.crowds.workers import ONE_THREAD
 
 FORM = 1
 """Of the files; a change of what they hold raises it."""
@@ -29,11 +32,13 @@ FEWEST, MOST = 8_000, 100_000
 
 @dataclass(frozen=True)
 class AtrialPlan:
-    """`subjects` of them, each on about `nodes` nodes; subject k is drawn by the seed + k."""
+    """`subjects` of them, each on about `nodes` nodes; subject k is drawn by the seed + k. Fibres
+    turn from the rule by `fibre_angle` degrees (SD)."""
 
     subjects: int = 120
     seed: int = 0
     nodes: int = NODES
+    fibre_angle: float = 0.0
     form: int = FORM
 
     def __post_init__(self) -> None:
@@ -41,6 +46,8 @@ class AtrialPlan:
             raise InputError(f"{self.subjects} subjects were asked for; expected 1 or more")
         if self.seed < 0:
             raise InputError(f"seed {self.seed}: expected 0 or more")
+        if not 0 <= self.fibre_angle <= 45:
+            raise InputError(f"fibre angle: {self.fibre_angle:g}, expected 0 to 45 degrees")
         if not FEWEST <= self.nodes <= MOST:
             raise InputError(f"nodes: {self.nodes:,}, expected {FEWEST:,} to {MOST:,}")
 
@@ -55,18 +62,22 @@ class StoredTake:
     scale: float
     """mV mm that a moment of 1 stands for."""
     means: Float16[np.ndarray, "patches times"]
-    passage: Float[np.ndarray, "patches 3"]
+    passage: Float[np.ndarray, "patches 8"]
     leads: Float[np.ndarray, "8 times"]
 
 
 @dataclass(frozen=True, eq=False)
 class StoredSubject:
-    """`patches` holds what is known of each patch by its name, `electrodes` places in mm."""
+    """`patches` holds what is known of each patch by its name, `electrodes` places in mm. The rest
+    is what one does not know of a patient: the mean gradient of each electrode's field at each
+    patch, and its conductivities, S/m, in all directions and more along the fibres."""
 
     file: Path
     number: int
     patches: Mapping[str, np.ndarray]
     electrodes: Float[np.ndarray, "electrodes 3"]
+    fields: Float[np.ndarray, "electrodes patches 3"]
+    conductivities: Float[np.ndarray, "patches 2"]
     drawn: Mapping[str, float | str]
     takes: tuple[StoredTake, ...]
 
@@ -122,10 +133,10 @@ def _begin(folder: Path, plan: AtrialPlan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / PLAN).exists():
         there = _plan_of(folder)
-        if (there.seed, there.nodes) != (plan.seed, plan.nodes):
+        if replace(there, subjects=plan.subjects) != plan:
             raise InputError(
-                f"{folder} holds a cohort of seed {there.seed} on {there.nodes:,} nodes; name "
-                "another folder, or the same settings"
+                f"{folder} holds a cohort of seed {there.seed} on {there.nodes:,} nodes, fibres "
+                f"off by {there.fibre_angle:g} degrees; name another folder, or these settings"
             )
         if there.subjects >= plan.subjects:
             return
@@ -144,7 +155,9 @@ def _plan_of(folder: Path) -> AtrialPlan:
     except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
         raise InputError(f"{folder / PLAN} cannot be read ({error}); delete the folder") from None
     if plan.form != FORM:
-        raise InputError(f"{folder} is of form {plan.form}, this version reads {FORM}; make it anew")
+        raise InputError(
+            f"{folder} is of form {plan.form}, this version reads {FORM}; make it anew"
+        )
     return plan
 
 
@@ -175,7 +188,9 @@ def _make(folder, plan: AtrialPlan, missing: list[int], count: int, progress: Pr
     if not missing:
         return
     done = plan.subjects - len(missing)
-    with ProcessPoolExecutor(min(count, len(missing)), get_context("spawn"), _alone) as pool:
+    with ProcessPoolExecutor(
+        min(count, len(missing)), get_context("spawn"), _begin_worker, (os.getpid(),)
+    ) as pool:
         waiting = [pool.submit(make_subject, folder, plan, number) for number in missing]
         failures = []
         try:
@@ -189,12 +204,10 @@ def _make(folder, plan: AtrialPlan, missing: list[int], count: int, progress: Pr
         raise TwinError(f"{len(said)} subjects could not be made; the first: {said[0]}")
 
 
-def _alone() -> None:
+def _begin_worker(parent: int) -> None:
     """One process a core: threads beside it would only be in each other's way."""
-    import os
-
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TWIN_THREADS"):
-        os.environ[name] = "1"
+    end_with(parent)
+    os.environ.update(ONE_THREAD)
 
 
 def make_subject(folder: Path, plan: AtrialPlan, number: int) -> str | None:
@@ -210,19 +223,24 @@ def _make_subject(folder: Path, plan: AtrialPlan, number: int) -> None:
     from twin.simulation.atria.patches import Patches
     from twin.simulation.atria.subject import Subject
     from twin.simulation.atria.takes import takes_of
-    from twin.simulation.lead_field import electrode_places
+    from twin.simulation.lead_field import LeadField, electrode_places
 
     seed = plan.seed + number
-    subject = Subject.draw(seed, plan.nodes)
+    subject = Subject.draw(seed, plan.nodes, plan.fibre_angle)
+    torso = subject.torso.place(subject.atrium)
     patches = Patches.of(subject.atrium)
+    field = LeadField.boundary_elements(subject.atrium, torso, keep=False)
     with whole_file(_file(folder, number)) as part, h5py.File(part, "w") as file:
         file.attrs["form"] = FORM
         file.attrs["number"] = number
         file.attrs["drawn"] = json.dumps(subject.drawn)
-        file["electrodes"] = electrode_places(subject.torso.place(subject.atrium))
-        for name, values in patches.known().items():
+        file["electrodes"] = electrode_places(torso)
+        for name, values in (patches.known() | patches.surroundings(torso)).items():
             file[f"patches/{name}"] = np.asarray(values, np.float32)
-        for place, take in enumerate(takes_of(subject, seed)):
+        file["truth/fields"] = patches.mean_gradients(np.asarray(field.potentials()))
+        parts = subject.conducting.wall.parts(subject.conducting.atrium)
+        file["truth/conductivities"] = patches.mean(np.stack(parts, axis=1)).astype(np.float32)
+        for place, take in enumerate(takes_of(subject, field, seed)):
             _write_take(file.create_group(f"takes/{place}"), patches, take)
         file.attrs["whole"] = True
 
@@ -232,11 +250,10 @@ def _write_take(group: h5py.Group, patches, take) -> None:
 
     moments = patches.moments(take.potentials)
     scale = float(np.abs(moments).max()) / 1000 or 1.0
-    passage = patches.passage(take.potentials, INTERVAL)
     group.attrs["rhythm"], group.attrs["scale"] = take.rhythm, scale
     group["moments"] = (moments / scale).astype(np.float16)
     group["means"] = patches.node_mean(take.potentials).astype(np.float16)
-    group["passage"] = np.stack([passage.rise, passage.slope, passage.along], axis=1)
+    group["passage"] = patches.passage(take.potentials, INTERVAL)
     group["leads"] = take.leads.astype(np.float32)
 
 
@@ -260,6 +277,8 @@ def read_subject(path: Path) -> StoredSubject:
                 int(file.attrs["number"]),
                 {name: values[()] for name, values in file["patches"].items()},
                 file["electrodes"][()],
+                file["truth/fields"][()],
+                file["truth/conductivities"][()],
                 json.loads(file.attrs["drawn"]),
                 tuple(_read_take(group) for group in takes),
             )

@@ -51,14 +51,20 @@ class AtrialWall:
         shell = Shell(atrium.points, atrium.triangles, fibre)
         return ConductingAtrium(atrium, shell, self, np.stack([along, across, across], axis=1))
 
-    def _tensor(self, atrium: Atrium, normals) -> Float[np.ndarray, "tris 3 3"]:
-        """Mean of the two layers' conductivity tensors."""
+    def parts(
+        self, atrium: Atrium
+    ) -> tuple[Float[np.ndarray, " tris"], Float[np.ndarray, " tris"]]:
+        """Conductivity in all directions, and how much more it is along the fibres, S/m."""
         density = atrium.fibrosis[atrium.triangles].mean(axis=1)
         across = self.across * (1 - (1 - self.fibrotic) * density)
         ratios = np.ones(len(TissueClass) + 1)
         for kind in TissueClass:
             ratios[kind] = getattr(self, kind.name.lower())
-        excess = across * (ratios[atrium.tissue] - 1)
+        return across, across * (ratios[atrium.tissue] - 1)
+
+    def _tensor(self, atrium: Atrium, normals) -> Float[np.ndarray, "tris 3 3"]:
+        """Mean of the two layers' conductivity tensors."""
+        across, excess = self.parts(atrium)
         within = np.eye(3) - np.einsum("ti,tj->tij", normals, normals)
         layers = (atrium.endocardial_fibre, atrium.epicardial_fibre)
         dyads = sum(np.einsum("ti,tj->tij", fibre, fibre) for fibre in layers) / len(layers)

@@ -134,9 +134,7 @@ def fibrillate(
 
     The cell has to follow that cycle; the re-entry finds its own, which is shorter."""
     ready = conducting.single()
-    model = Monodomain.of(
-        ready.shell, cell, ready.conductivity, time_step=time_step, slivers=True
-    )
+    model = Monodomain.of(ready.shell, cell, ready.conductivity, time_step=time_step, slivers=True)
     points = conducting.atrium.points
     middle = points.mean(axis=0)
     centre = _back(conducting) if centre is None else np.asarray(centre, float)

@@ -2,7 +2,7 @@
 
 What a user of the learned forward model knows of a patient is the anatomy: the atrium with the
 fibres that the rule gives it. What he does not know is drawn here: how the tissue of each region
-conducts, how fibrotic it is, and by how much its fibres turn from the rule.
+conducts, how fibrotic it is and, where asked for, by how much its fibres turn from the rule.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -19,12 +19,10 @@ from twin.simulation.atria.conduction import AtrialWall, ConductingAtrium
 
 SPREAD = 0.25
 """SD of the logarithm of each region's anisotropy, and of the conductivity across fibres."""
-SPEED_SPREAD = 0.08
-"""SD of the logarithm of the speed that a conductivity gives: membranes differ."""
 FIBROTIC = (0.1, 0.5)
 """Conductivity that fibrosis leaves, least and most."""
-FIBRE_ANGLE, FIBRE_REACH = 15.0, 15.0
-"""Degrees (SD) by which fibres turn from the rule, and mm over which they turn alike."""
+FIBRE_REACH = 15.0
+"""mm over which fibres turn from the rule alike."""
 HEIGHT_SPREAD = 65.0
 """mm, SD in each sex."""
 REFERENCE = AtrialWall()
@@ -40,15 +38,16 @@ class Subject:
     drawn: dict[str, float | str]
 
     @staticmethod
-    def draw(seed: int, nodes: int) -> "Subject":
-        """The same seed gives the same person."""
+    def draw(seed: int, nodes: int, fibre_angle: float = 0.0) -> "Subject":
+        """The same seed gives the same person; fibres turn from the rule by `fibre_angle` degrees
+        (SD)."""
         atrium = Atrium.sample(seed, nodes=nodes)
         random = np.random.default_rng([seed, 8])
         sex = (Sex.FEMALE, Sex.MALE)[int(random.integers(2))]
         height = HEIGHTS[sex] + HEIGHT_SPREAD * float(np.clip(random.normal(), -2, 2))
         torso = Torso.template(sex=sex, height=height, seed=int(random.integers(2**31)))
         wall = _draw_wall(random)
-        turned = _turned(atrium, random)
+        turned = _turned(atrium, fibre_angle, random) if fibre_angle else atrium
         drawn = {"sex": sex.value, "height": height, **asdict(wall)}
         return Subject(atrium, wall.of(turned), torso, drawn)
 
@@ -56,8 +55,8 @@ class Subject:
 def _draw_wall(random: np.random.Generator) -> AtrialWall:
     ratios = ("working", "bachmann", "pectinate", "sleeve", "vestibule")
 
-    def varied(name: str, spread: float = SPREAD) -> float:
-        return float(getattr(REFERENCE, name) * np.exp(spread * random.normal()))
+    def varied(name: str) -> float:
+        return float(getattr(REFERENCE, name) * np.exp(SPREAD * random.normal()))
 
     wall = replace(
         REFERENCE,
@@ -65,16 +64,16 @@ def _draw_wall(random: np.random.Generator) -> AtrialWall:
         fibrotic=float(random.uniform(*FIBROTIC)),
         **{name: max(1.0, varied(name)) for name in ratios},
     )
-    # Fronts are as fast as the root of the conductivity along the fibres, but for the membrane.
+    # Fronts are as fast as the root of the conductivity along the fibres goes.
     faster = np.sqrt(wall.across * wall.working / (REFERENCE.across * REFERENCE.working))
-    return replace(wall, speed=float(varied("speed", SPEED_SPREAD) * faster))
+    return replace(wall, speed=float(REFERENCE.speed * faster))
 
 
-def _turned(atrium: Atrium, random: np.random.Generator) -> Atrium:
+def _turned(atrium: Atrium, degrees: float, random: np.random.Generator) -> Atrium:
     """Its fibres turned within the wall, alike in both layers."""
     elements = SurfaceElements(atrium.points, atrium.triangles)
     field = random_field(elements, FIBRE_REACH, random)[atrium.triangles].mean(axis=1)
-    angle = np.radians(FIBRE_ANGLE) * field[:, None]
+    angle = np.radians(degrees) * field[:, None]
 
     def turn(fibre: Float[np.ndarray, "tris 3"]):
         aside = np.cross(elements.normals, fibre)

@@ -41,10 +41,11 @@ class Take:
     leads: Float[np.ndarray, "8 times"]
 
 
-def takes_of(subject: Subject, seed: int, fibrillation: float = FIBRILLATION) -> Iterator[Take]:
+def takes_of(
+    subject: Subject, field: LeadField, seed: int, fibrillation: float = FIBRILLATION
+) -> Iterator[Take]:
     """Sinus, paced from some sites, and re-entry and fibrillation where they last."""
     random = np.random.default_rng([seed, 9])
-    field = LeadField.boundary_elements(subject.atrium, subject.torso, keep=False)
     weights = AtrialLeads.of(subject.conducting, field).node_weights
 
     def take(rhythm: str, potentials) -> Take:

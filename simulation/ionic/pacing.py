@@ -13,7 +13,7 @@ from twin.meshes.errors import InputError
 from twin.simulation.ionic.cell import CellModel, resting_cells
 from twin.simulation.ionic.course import course
 
-FORM = 1
+FORM = 2
 """Of what is kept: to be raised when an equation changes."""
 
 

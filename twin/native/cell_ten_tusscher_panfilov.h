@@ -224,14 +224,14 @@ struct TenTusscherPanfilov {
     Real v[Lanes], ca_ss[Lanes], rate_h[Lanes], rate_j[Lanes];
     for (int i = 0; i < Lanes; ++i) v[i] = state[i], ca_ss[i] = state[CaSS * stride + i];
     inactivation<Lanes>(v, rate_h, rate_j);
-    // Currents flow through the gates as they were before the step.
-#pragma omp simd
-    for (int i = 0; i < Lanes; ++i)
-      flows(state + i, stride, parameters + i, parameter_stride, stimulus[i], dt);
+    // Currents flow through the gates as they are after the step: see the Python twin.
 #pragma omp simd
     for (int i = 0; i < Lanes; ++i)
       gates(state + i, stride, v[i], ca_ss[i], rate_h[i], rate_j[i],
             parameters[kEndocardial * parameter_stride + i], dt);
+#pragma omp simd
+    for (int i = 0; i < Lanes; ++i)
+      flows(state + i, stride, parameters + i, parameter_stride, stimulus[i], dt);
   }
 };
 

@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path, core: int | None, parent: int) -> None:
-    _end_with(parent)
+    end_with(parent)
     # Ctrl-C reaches the whole group; what it means is the parent's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if core is not None:
@@ -48,7 +48,8 @@ def _done(folder: Path, request: dict) -> dict:
         return {"disk": str(error)}
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """This process is killed when its parent ends, where the kernel can do that."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

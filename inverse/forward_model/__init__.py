@@ -1,0 +1,1 @@
+"""From potentials of a left atrium to the ECG without conductivity tensors, learned."""

@@ -1,0 +1,164 @@
+"""The learned forward model for use: from potentials of a left atrium to twelve leads."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors.torch import save
+from torch import Tensor
+
+from twin.inverse.forward_model.network import ForwardNet, Sizes
+from twin.inverse.forward_model.portrait import AtrialPortrait
+from twin.inverse.training.checkpoint import read_tensors
+from twin.meshes.atrium import Atrium
+from twin.meshes.errors import InputError
+from twin.meshes.files import whole_file
+from twin.meshes.torso import Torso
+from twin.simulation.atria.patches import Patches
+from twin.simulation.ecg import ECG
+from twin.simulation.lead_field import electrode_places
+from twin.simulation.leads import STANDARD
+
+WEIGHTS, WORDS = "weights.safetensors", "model.json"
+SLOWEST, FASTEST = 50.0, 20_000.0
+"""Hz"""
+FARTHEST = 300.0
+"""mV that no membrane's potential exceeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardModel:
+    """`card` says what it was taught and how well it answers."""
+
+    network: ForwardNet
+    card: Mapping[str, object]
+
+    @staticmethod
+    def read(folder: str | Path | None = None) -> "ForwardModel":
+        """From a folder that `twin atria train` wrote; else the one that comes with the package."""
+        place = Path(folder) if folder else shipped()
+        words = _words(place / WORDS)
+        tensors, _ = read_tensors(place / WEIGHTS)
+        try:
+            network = ForwardNet(Sizes(**words["sizes"]))
+            network.load_state_dict({k: v.float() for k, v in tensors.items()})
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{place} is no forward model of this version ({reason})") from None
+        return ForwardModel(network.eval(), words["card"])
+
+    def write(self, folder: str | Path) -> None:
+        folder = Path(folder)
+        tensors = {k: v.detach().contiguous() for k, v in self.network.state_dict().items()}
+        words = {"sizes": asdict(self.network.sizes), "card": dict(self.card)}
+        with whole_file(folder / WEIGHTS) as part:
+            part.write_bytes(save(tensors))
+        with whole_file(folder / WORDS) as part:
+            part.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+
+    @torch.no_grad()
+    def prepared(self, atrium: Atrium, torso: Torso) -> "PreparedForward":
+        """What depends on the anatomy alone, for any number of recordings."""
+        placed = torso.place(atrium)
+        patches = Patches.of(atrium)
+        known = patches.known() | patches.surroundings(placed)
+        portrait = AtrialPortrait.of(known, electrode_places(placed))
+        views, gradients = map(torch.from_numpy, (portrait.views, portrait.gradients))
+        return PreparedForward(
+            self.network, patches, portrait, self.network.fields(views, gradients)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedForward:
+    """A forward model before one atrium in one torso."""
+
+    network: ForwardNet
+    patches: Patches
+    portrait: AtrialPortrait
+    fields: Tensor
+
+    @torch.no_grad()
+    def ecg(
+        self, potentials: Float[np.ndarray, "times points"], rate: float, read: bool = True
+    ) -> ECG:
+        """From the membrane's potential at every node, mV, `rate` a second.
+
+        How the tissue conducts is read from the recording itself. Without `read` the anatomy has to
+        do, and the ECG is strictly linear in the potentials.
+        """
+        potentials = self._checked(potentials, rate)
+        passage = self.patches.passage(potentials, 1000 / rate) if read else None
+        moments = self.portrait.turned(self.patches.moments(potentials))
+        signals = self.network(
+            self.fields, self._conductivities(passage), torch.from_numpy(moments)
+        )
+        return ECG(signals.numpy().astype(float), rate, STANDARD)
+
+    @torch.no_grad()
+    def weights(
+        self, potentials: Float[np.ndarray, "times points"] | None = None, rate: float = 500.0
+    ) -> Float[np.ndarray, "12 points"]:
+        """Each lead as a weight for every node, which add up to 0: ECG = weights @ potentials. The
+        tissue is that of the anatomy, or as a recording tells it."""
+        passage = None
+        if potentials is not None:
+            checked = self._checked(potentials, rate)
+            passage = self.patches.passage(checked, 1000 / rate)
+        found = self._conductivities(passage)
+        unit = torch.einsum("lpx,pk->lpkx", self.fields, found).numpy()
+        own = -self.portrait.thickness * np.einsum("lpkx,xy->lpky", unit, self.portrait.frame)
+        return np.asarray((self.patches.moment_weights.T @ own.reshape(len(own), -1).T).T)
+
+    def conductivities(
+        self, potentials: Float[np.ndarray, "times points"] | None = None, rate: float = 500.0
+    ) -> Float[np.ndarray, "patches 2"]:
+        """What the model takes the patches' conductivities for, S/m: in all directions, and more
+        along the fibres."""
+        passage = None
+        if potentials is not None:
+            passage = self.patches.passage(self._checked(potentials, rate), 1000 / rate)
+        with torch.no_grad():
+            return self._conductivities(passage).numpy()
+
+    def _conductivities(self, passage) -> Tensor:
+        seen = None if passage is None else torch.from_numpy(np.asarray(passage, np.float32))
+        portrait = self.portrait
+        given = (portrait.tissue, portrait.areas, portrait.near)
+        return self.network.conductivities(*map(torch.from_numpy, given), seen)
+
+    def _checked(self, potentials, rate: float) -> Float[np.ndarray, "times points"]:
+        nodes = len(self.patches.atrium.points)
+        values = np.asarray(potentials, np.float32)
+        if values.ndim != 2 or values.shape[1] != nodes:
+            shape = " x ".join(map(str, values.shape)) or "a number"
+            raise InputError(f"potentials are {shape}, expected times x {nodes:,} nodes")
+        if not SLOWEST <= rate <= FASTEST:
+            raise InputError(f"rate: {rate:g} Hz, expected {SLOWEST:g} to {FASTEST:g}")
+        if not np.isfinite(values).all():
+            raise InputError("potentials: not all of them are finite numbers")
+        if (largest := float(np.abs(values).max(initial=0))) > FARTHEST:
+            raise InputError(
+                f"potentials reach {largest:.4g}; expected mV, within {FARTHEST:g} of 0"
+            )
+        if 0 < (swing := float(np.ptp(values))) < 1:
+            raise InputError(f"potentials span {swing:.2g}; expected mV, not V")
+        return values
+
+
+def shipped() -> Path:
+    return Path(str(files("twin.inverse.forward_model") / "weights"))
+
+
+def _words(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.parent} holds no forward model: there is no {WORDS}") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error})") from None

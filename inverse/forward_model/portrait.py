@@ -1,0 +1,109 @@
+"""An atrium and its electrodes as the learned forward model sees them: in the body's own frame, so
+that turning or moving both together changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from twin.simulation.lead_field import ELECTRODES
+
+FAR, SIZE = 100.0, 30.0
+"""mm, by which distances to electrodes and within the atrium are divided."""
+NEAR, TURN = 6.0, 0.7
+"""mm, and difference of unit normals, over which patches count as near."""
+DIRECT = 2 / 0.2
+"""Of an electrode's field on a skin of 0.2 S/m: half of the space around it conducts."""
+THICKNESS = 2.0
+"""mm, of the wall."""
+ACROSS, ALONG = 0.107, 0.4 - 0.107
+"""S/m of ordinary tissue: in all directions, and more along the fibres."""
+
+
+@dataclass(frozen=True, eq=False)
+class AtrialPortrait:
+    """`frame` turns the body's axes into its own (rows: left, back, up) and `gradients` are of each
+    electrode's field in an endless medium, in the body's own axes, per mm and S/m."""
+
+    frame: Float[np.ndarray, "3 3"]
+    gradients: Float[np.ndarray, "electrodes patches 3"]
+    views: Float[np.ndarray, "electrodes patches features"]
+    tissue: Float[np.ndarray, "patches kinds"]
+    areas: Float[np.ndarray, " patches"]
+    near: Float[np.ndarray, "patches patches"]
+    """How much each patch counts as lying near each other one."""
+    thickness: float = THICKNESS
+
+    @staticmethod
+    def of(
+        patches: Mapping[str, np.ndarray], electrodes: Float[np.ndarray, "electrodes 3"]
+    ) -> "AtrialPortrait":
+        """`patches` as `Patches.known` and `Patches.surroundings` say them, `electrodes` in mm."""
+        frame, origin = body_frame(electrodes)
+        places = (np.asarray(electrodes, float) - origin) @ frame.T
+        centres = (patches["centres"] - origin) @ frame.T
+        normals = patches["normals"] @ frame.T
+        away = centres - places[:, None]
+        distance = np.linalg.norm(away, axis=2, keepdims=True)
+        gradients = -DIRECT / (4 * np.pi) * away / distance**3
+        return AtrialPortrait(
+            frame,
+            gradients.astype(np.float32),
+            _views(patches, places, centres, normals, away, distance),
+            _tissue(patches),
+            np.asarray(patches["areas"], np.float32),
+            _near(patches),
+        )
+
+    def turned(self, moments: Float[np.ndarray, "patches 2 3 times"]) -> np.ndarray:
+        """Moments in the body's own axes, times the thickness of the wall."""
+        own = np.einsum("xy,pkyt->pkxt", self.frame, np.asarray(moments, np.float32))
+        return (-self.thickness * own).astype(np.float32)
+
+
+def body_frame(
+    electrodes: Float[np.ndarray, "electrodes 3"],
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]:
+    """Axes to the left, the back and up, from the limbs' electrodes; the origin between V1, V2."""
+    at = dict(zip(ELECTRODES, np.asarray(electrodes, float), strict=True))
+    left = at["LA"] - at["RA"]
+    left /= np.linalg.norm(left)
+    up = (at["LA"] + at["RA"]) / 2 - at["LL"]
+    up -= (up @ left) * left
+    up /= np.linalg.norm(up)
+    return np.stack([left, np.cross(up, left), up]), (at["V1"] + at["V2"]) / 2
+
+
+def _near(patches: Mapping[str, np.ndarray]) -> Float[np.ndarray, "patches patches"]:
+    """A Gaussian of the distance; what faces another way lies on another wall."""
+    centres, normals = patches["centres"], patches["normals"]
+    square = ((centres[:, None] - centres) ** 2).sum(axis=2) / NEAR**2
+    square += ((normals[:, None] - normals) ** 2).sum(axis=2) / TURN**2
+    return np.exp(-square / 2).astype(np.float32)
+
+
+def _views(patches, places, centres, normals, away, distance):
+    """What the field of an electrode at a patch may depend on, but for the tissue."""
+    shape = away.shape[:2]
+    middle = np.average(centres, axis=0, weights=patches["areas"])
+    extent = np.ptp(centres, axis=0)
+    body = [(places / FAR).ravel(), middle / FAR, extent / FAR, patches["reach"] / FAR]
+    which = np.broadcast_to(np.eye(len(places))[:, None], (*shape, len(places)))
+    by_patch = [normals, (centres - middle) / SIZE, patches["near"] / FAR]
+    features = [
+        away / FAR,
+        distance / FAR,
+        away / distance**3 * FAR**2,
+        np.broadcast_to(np.concatenate(by_patch, axis=1), (*shape, 9)),
+        which,
+        np.broadcast_to(np.concatenate(body), (*shape, 39)),
+    ]
+    return np.concatenate(features, axis=2).astype(np.float32)
+
+
+def _tissue(patches: Mapping[str, np.ndarray]) -> Float[np.ndarray, "patches kinds"]:
+    """Where a patch is on the atrium, and how its fibres lie."""
+    spread = np.linalg.eigvalsh(patches["fibre_dyads"])
+    parts = [patches[name] for name in ("region_shares", "tissue_shares", "coordinates")]
+    return np.concatenate([*parts, spread[:, 1:]], axis=1).astype(np.float32)
