@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twin.inverse.forward_model.portrait import AtrialPortrait
+from twin.inverse.forward_model.portrait import AtrialPortrait, with_swings
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
 from twin.simulation.atria.cohort import AtrialCohort, StoredSubject
@@ -47,6 +47,7 @@ class Example:
     tissue: Tensor
     areas: Tensor
     near: Tensor
+    normals: Tensor
     fields: Tensor
     """The true gradients, as `portrait.gradients`, and conductivities, of each patch."""
     conductivities: Tensor
@@ -74,7 +75,7 @@ def example_of(subject: StoredSubject) -> Example:
                 torch.from_numpy(moments),
                 take.scale,
                 torch.from_numpy(take.means),
-                torch.from_numpy(np.asarray(take.passage, np.float32)),
+                torch.from_numpy(with_swings(take.passage, take.means)),
                 torch.from_numpy((twelve_leads() @ take.leads).astype(np.float32)),
             )
         )
@@ -86,6 +87,7 @@ def example_of(subject: StoredSubject) -> Example:
         torch.from_numpy(portrait.tissue),
         torch.from_numpy(portrait.areas),
         torch.from_numpy(portrait.near),
+        torch.from_numpy(portrait.normals),
         torch.from_numpy((subject.fields @ portrait.frame.T).astype(np.float32)),
         torch.from_numpy(subject.conductivities),
         tuple(recordings),

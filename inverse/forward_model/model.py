@@ -13,13 +13,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from twin.inverse.forward_model.network import ForwardNet, Sizes
-from twin.inverse.forward_model.portrait import AtrialPortrait
+from twin.inverse.forward_model.portrait import AtrialPortrait, with_swings
 from twin.inverse.training.checkpoint import read_tensors
 from twin.meshes.atrium import Atrium
 from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.torso import Torso
 from twin.simulation.atria.patches import Patches
+from twin.simulation.atria.takes import INTERVAL
 from twin.simulation.ecg import ECG
 from twin.simulation.lead_field import electrode_places
 from twin.simulation.leads import STANDARD
@@ -93,7 +94,7 @@ class PreparedForward:
         do, and the ECG is strictly linear in the potentials.
         """
         potentials = self._checked(potentials, rate)
-        passage = self.patches.passage(potentials, 1000 / rate) if read else None
+        passage = self._passage(potentials, rate) if read else None
         moments = self.portrait.turned(self.patches.moments(potentials))
         signals = self.network(
             self.fields, self._conductivities(passage), torch.from_numpy(moments)
@@ -106,10 +107,8 @@ class PreparedForward:
     ) -> Float[np.ndarray, "12 points"]:
         """Each lead as a weight for every node, which add up to 0: ECG = weights @ potentials. The
         tissue is that of the anatomy, or as a recording tells it."""
-        passage = None
-        if potentials is not None:
-            checked = self._checked(potentials, rate)
-            passage = self.patches.passage(checked, 1000 / rate)
+        checked = None if potentials is None else self._checked(potentials, rate)
+        passage = None if checked is None else self._passage(checked, rate)
         found = self._conductivities(passage)
         unit = torch.einsum("lpx,pk->lpkx", self.fields, found).numpy()
         own = -self.portrait.thickness * np.einsum("lpkx,xy->lpky", unit, self.portrait.frame)
@@ -120,17 +119,22 @@ class PreparedForward:
     ) -> Float[np.ndarray, "patches 2"]:
         """What the model takes the patches' conductivities for, S/m: in all directions, and more
         along the fibres."""
-        passage = None
-        if potentials is not None:
-            passage = self.patches.passage(self._checked(potentials, rate), 1000 / rate)
+        checked = None if potentials is None else self._checked(potentials, rate)
+        passage = None if checked is None else self._passage(checked, rate)
         with torch.no_grad():
             return self._conductivities(passage).numpy()
 
+    def _passage(self, potentials, rate: float) -> Float[np.ndarray, "patches 12"]:
+        """At the frames that the model was taught with, or slower ones."""
+        frames = max(1, round(INTERVAL * rate / 1000))
+        means = self.patches.node_mean(potentials[::frames])
+        return with_swings(self.patches.passage(potentials, 1000 / rate), means)
+
     def _conductivities(self, passage) -> Tensor:
         seen = None if passage is None else torch.from_numpy(np.asarray(passage, np.float32))
-        portrait = self.portrait
-        given = (portrait.tissue, portrait.areas, portrait.near)
-        return self.network.conductivities(*map(torch.from_numpy, given), seen)
+        known = self.portrait
+        tissue, areas, near = map(torch.from_numpy, (known.tissue, known.areas, known.near))
+        return self.network.conductivities(tissue, areas, near, seen)
 
     def _checked(self, potentials, rate: float) -> Float[np.ndarray, "times points"]:
         nodes = len(self.patches.atrium.points)

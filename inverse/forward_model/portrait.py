@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from twin.simulation.lead_field import ELECTRODES
 
+SWINGS = ("deviation", "travel", "rises", "range")
+
 FAR, SIZE = 100.0, 30.0
 """mm, by which distances to electrodes and within the atrium are divided."""
 NEAR, TURN = 6.0, 0.7
@@ -31,6 +33,7 @@ class AtrialPortrait:
     views: Float[np.ndarray, "electrodes patches features"]
     tissue: Float[np.ndarray, "patches kinds"]
     areas: Float[np.ndarray, " patches"]
+    normals: Float[np.ndarray, "patches 3"]
     near: Float[np.ndarray, "patches patches"]
     """How much each patch counts as lying near each other one."""
     thickness: float = THICKNESS
@@ -53,6 +56,7 @@ class AtrialPortrait:
             _views(patches, places, centres, normals, away, distance),
             _tissue(patches),
             np.asarray(patches["areas"], np.float32),
+            (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32),
             _near(patches),
         )
 
@@ -60,6 +64,24 @@ class AtrialPortrait:
         """Moments in the body's own axes, times the thickness of the wall."""
         own = np.einsum("xy,pkyt->pkxt", self.frame, np.asarray(moments, np.float32))
         return (-self.thickness * own).astype(np.float32)
+
+
+def with_swings(
+    passage: Float[np.ndarray, "patches 8"], means: Float[np.ndarray, "patches times"]
+) -> Float[np.ndarray, "patches 12"]:
+    """`PASSAGE`, and of each patch's mean potential its standard deviation, how far it travels in a
+    frame, the root of the sum of its squared rises in a frame, and the range of all but its lowest
+    and highest 3 % (`SWINGS`). All but the first eight scale as the potential does."""
+    values = np.asarray(means, np.float32)
+    steps = np.diff(values, axis=1)
+    low, high = np.quantile(values, [0.03, 0.97], axis=1)
+    swings = [
+        values.std(axis=1),
+        np.abs(steps).mean(axis=1),
+        np.sqrt((np.maximum(steps, 0) ** 2).sum(axis=1)),
+        high - low,
+    ]
+    return np.concatenate([passage, np.stack(swings, axis=1)], axis=1).astype(np.float32)
 
 
 def body_frame(

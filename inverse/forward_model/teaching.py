@@ -1,8 +1,11 @@
 """Teaching the learned forward model."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,16 +13,20 @@ from torch import Tensor
 from twin.inverse.forward_model.examples import FLOOR, Example, Recording
 from twin.inverse.forward_model.network import ForwardNet, Sizes
 from twin.inverse.networks.optimiser import adamw
+from twin.inverse.training.checkpoint import Progress as Reached
+from twin.inverse.training.checkpoint import State
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
 
+SAVED_EVERY = 60.0
+"""Seconds between checkpoints: what a killed run loses."""
 AT_ONCE = 160
 """Moments of a recording in one step."""
 UNREAD = 0.25
 """Share of the steps in which the model is not told how fronts passed: it can do without."""
 
 
-FIELD_WEIGHT, CONDUCTIVITY_WEIGHT = 1.0, 0.1
+FIELD_WEIGHT, CONDUCTIVITY_WEIGHT = 3.0, 0.3
 """Of the errors of what the ECG is made from, beside that of the ECG."""
 LEAST = 1e-3
 """S/m, so that there is a logarithm."""
@@ -27,49 +34,86 @@ LEAST = 1e-3
 
 @dataclass(frozen=True)
 class Teaching:
-    epochs: int = 100
+    epochs: int = 40
     rate: float = 2e-3
     decay: float = 1e-3
     average: float = 0.995
-    field: int = 96
-    conduction: int = 64
+    field: int = 128
+    conduction: int = 96
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise InputError(f"epochs: {self.epochs}, expected 1 or more")
+        if not 1 <= self.epochs <= 10_000:
+            raise InputError(f"epochs: {self.epochs}, expected 1 to 10,000")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: expected 0 or more")
 
 
 def teach(
-    examples: Sequence[Example], teaching: Teaching = Teaching(), progress: Progress = silent
+    examples: Sequence[Example],
+    teaching: Teaching = Teaching(),
+    progress: Progress = silent,
+    folder: Path | None = None,
 ) -> ForwardNet:
-    """The average of the weights in the end; the same examples and seed give the same ones."""
-    random = torch.Generator().manual_seed(teaching.seed)
-    torch.manual_seed(teaching.seed)
-    net = begin(examples, teaching)
-    optimiser = adamw(net.parameters(), teaching.rate, teaching.decay)
-    steps = teaching.epochs * len(examples)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(teaching.average)
-    )
-    step = 0
-    for epoch in range(teaching.epochs):
+    """The running average of the weights in the end; the same examples and seed give the same ones.
+    With a `folder` it is kept there how far a run is, and a killed one goes on."""
+    school = _School(examples, teaching)
+    state = school.begin()
+    if folder:
+        state.read(folder)
+    saved = time.monotonic()
+    while len(state.progress.curve) < teaching.epochs:
+        loss = school.epoch(state)
+        row = {"epoch": len(state.progress.curve) + 1.0, "loss": loss}
+        state.progress.curve.append(row)
+        done = len(state.progress.curve) / teaching.epochs
+        progress(f"epoch {len(state.progress.curve)}: loss {loss:.4f}", done)
+        if folder and (time.monotonic() - saved > SAVED_EVERY or done == 1):
+            state.write(folder)
+            saved = time.monotonic()
+    net = state.network
+    assert isinstance(net, ForwardNet)
+    net.load_state_dict(state.average)
+    return net.eval()
+
+
+@dataclass(frozen=True, eq=False)
+class _School:
+    examples: Sequence[Example]
+    teaching: Teaching
+
+    def begin(self) -> State:
+        teaching = self.teaching
+        torch.manual_seed(teaching.seed)
+        net = begin(self.examples, teaching)
+        optimiser = adamw(net.parameters(), teaching.rate, teaching.decay)
+        average, best = ({k: v.clone() for k, v in net.state_dict().items()} for _ in range(2))
+        numbers = [e.number for e in self.examples]
+        said = repr((teaching, numbers, tuple(self.examples[0].views.shape)))
+        identity = sha256(said.encode()).hexdigest()
+        return State(net, average, best, optimiser, Reached(), identity)
+
+    def epoch(self, state: State) -> float:
+        """Each example once, in an order that hangs on the seed and the epoch alone."""
+        teaching, net = self.teaching, state.network
+        assert isinstance(net, ForwardNet)
+        steps = teaching.epochs * len(self.examples)
+        number = len(state.progress.curve)
+        random = torch.Generator().manual_seed(1_000_003 * teaching.seed + number)
         total = 0.0
-        for k in torch.randperm(len(examples), generator=random).tolist():
-            for group in optimiser.param_groups:
-                group["lr"] = teaching.rate * _pace(step / steps)
-            loss = loss_of(net, examples[k], random)
-            optimiser.zero_grad()
+        for k in torch.randperm(len(self.examples), generator=random).tolist():
+            for group in state.optimiser.param_groups:
+                group["lr"] = teaching.rate * _pace(state.progress.step / steps)
+            loss = loss_of(net, self.examples[k], random)
+            state.optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            averaged.update_parameters(net)
+            state.optimiser.step()
+            for name, value in net.state_dict().items():
+                state.average[name].lerp_(value, 1 - teaching.average)
+            state.progress.step += 1
             total += loss.item()
-            step += 1
-        progress(f"epoch {epoch + 1}: loss {total / len(examples):.4f}", step / steps)
-    taught = averaged.module
-    assert isinstance(taught, ForwardNet)
-    return taught.eval()
+        return total / len(self.examples)
 
 
 def begin(examples: Sequence[Example], teaching: Teaching) -> ForwardNet:
@@ -90,7 +134,9 @@ def loss_of(net: ForwardNet, example: Example, random: torch.Generator) -> Tenso
     far fields and conductivities are from the true ones."""
     fields = net.fields(example.views, example.gradients)
     true = torch.einsum("le,epx->lpx", net.leads, example.fields)
-    off = ((fields - true) ** 2).sum(-1).mean(1) / (true**2).sum(-1).mean(1)
+    # Potentials on a surface have no slope across it: what fields do there does not matter.
+    missed, whole = (_within(x, example.normals) for x in (fields - true, true))
+    off = (missed**2).sum(-1).mean(1) / (whole**2).sum(-1).mean(1)
     losses = [FIELD_WEIGHT * off.mean()]
     count = len(example.recordings)
     for recording in example.recordings:
@@ -105,6 +151,10 @@ def loss_of(net: ForwardNet, example: Example, random: torch.Generator) -> Tenso
         share = miss / variance.clamp_min(FLOOR * variance.mean())
         losses.append((share.mean() + CONDUCTIVITY_WEIGHT * apart.mean()) / count)
     return torch.stack(losses).sum()
+
+
+def _within(fields: Tensor, normals: Tensor) -> Tensor:
+    return fields - (fields * normals).sum(-1, keepdim=True) * normals
 
 
 def some_times(count: int, random: torch.Generator) -> slice:

@@ -29,12 +29,12 @@ Teach = Callable[[Sequence[Example], Progress], dict[str, Answer]]
 def ours(teaching: Teaching) -> Teach:
     def made(examples: Sequence[Example], progress: Progress) -> dict[str, Answer]:
         net = teach(examples, teaching, progress)
-        return {"ours": _asked(net, False), "ours, anatomy alone": _asked(net, True)}
+        return {"ours": asked(net, False), "ours, anatomy alone": asked(net, True)}
 
     return made
 
 
-def _asked(net: ForwardNet, unread: bool) -> Answer:
+def asked(net: ForwardNet, unread: bool) -> Answer:
     @torch.no_grad()
     def of(example: Example, recording: Recording) -> Tensor:
         fields = net.fields(example.views, example.gradients)

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float
 
+from twin.meshes.errors import InputError
 from twin.meshes.files import whole_file
 from twin.meshes.formats.grid import Grid
 from twin.meshes.formats.hdf5 import COMPRESSION, new_file
@@ -37,6 +38,22 @@ def write_series(
         for step, state in zip(range(len(times)), states, strict=True):
             field[step * points : (step + 1) * points] = state
         _put_steps(root, times, {name: points * np.arange(len(times))})
+
+
+def read_series(
+    path: str | Path, name: str
+) -> tuple[Float[np.ndarray, " times"], Float[np.ndarray, "times points"]]:
+    """Times (ms) and states of the point field `name`, as `write_series` wrote them."""
+    try:
+        with h5py.File(path) as file:
+            root = file["VTKHDF"]
+            times = np.asarray(root["Steps/Values"], float)
+            values = root[f"PointData/{name}"][()]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: no point field '{name}' over time in it ({error})") from None
+    if len(times) == 0 or len(values) % len(times):
+        raise InputError(f"{path}: {len(values):,} values of '{name}' for {len(times):,} times")
+    return times, values.reshape(len(times), -1)
 
 
 def _put_steps(root: h5py.Group, times: np.ndarray, moving: dict[str, np.ndarray]) -> None:

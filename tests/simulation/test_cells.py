@@ -115,12 +115,12 @@ def test_what_every_model_offers(name):
     model = MODELS[name]
     state = resting_cells(model, 2)
     assert len(model.variables) == len(model.resting_state) == len(state)
-    later = stepped(model, state.at[0, 1].set(-30.0), jnp.array([0.0, 5.0]), 0.01)
+    # So short a step that it does not matter whether gates go first.
+    instant = 1e-6
+    later = stepped(model, state.at[0, 1].set(-30.0), jnp.array([0.0, 5.0]), instant)
     current = jax.jit(lambda m, s: m.ionic_current(s))(model, state.at[0, 1].set(-30.0))
-    moved = later[0] - jnp.array([state[0, 0], -30.0])
-    np.testing.assert_allclose(
-        moved, 0.01 * (jnp.array([0.0, 5.0]) - current), rtol=1e-9, atol=1e-12
-    )
+    moved = (later[0] - jnp.array([state[0, 0], -30.0])) / instant
+    np.testing.assert_allclose(moved, jnp.array([0.0, 5.0]) - current, rtol=1e-3, atol=1e-7)
     assert np.all(np.isfinite(later))
 
 

@@ -1,4 +1,4 @@
-"""`twin atria`: make, import, show and simulate left atria."""
+"""`twin atria`: make, import, show and simulate left atria; their cohorts and forward model."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,10 @@ import typer
 
 from twin.command_line.console import say, say_json, watched
 
-app = typer.Typer(help="Make, import, show and simulate left atria.", no_args_is_help=True)
+app = typer.Typer(
+    help="Left atria: make, import, show, simulate; cohorts and the learned forward model.",
+    no_args_is_help=True,
+)
 
 Source = Annotated[Path, typer.Argument(help="An atrium that `twin atria` wrote.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="A .vtp or .vtk.")]
@@ -106,6 +109,86 @@ def simulate(
         say(f"{name.replace('_', ' ')}: {value:.4g}" if isinstance(value, float) else
             f"{name.replace('_', ' ')}: {json.dumps(value)}")  # fmt: skip
     say(f"{output}: what was computed, and {output / 'ecg.png'}")
+
+
+@app.command()
+def cohort(
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")] = Path("atria"),
+    subjects: Annotated[int, typer.Option(help="How many.")] = 120,
+    seed: Annotated[int, typer.Option(help="Subject k is drawn by this + k.")] = 0,
+    nodes: Annotated[int, typer.Option(help="About so many each.")] = 16_000,
+    fibre_angle: Annotated[float, typer.Option(help="Fibres off the rule, degrees (SD).")] = 0.0,
+    workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
+) -> None:
+    """Make a cohort: sinus, paced, re-entry and fibrillation of many subjects, with their ECGs.
+
+    After an interruption the same command goes on.
+    """
+    from twin.simulation.atria.cohort import AtrialCohort, AtrialPlan
+
+    plan = AtrialPlan(subjects, seed, nodes, fibre_angle)
+    with watched(speed=False) as progress:
+        made = AtrialCohort.make(output, plan, workers, progress)
+    say(f"{made}; teach a forward model: twin atria train {output}")
+
+
+@app.command()
+def train(
+    source: Annotated[Path, typer.Argument(help="A folder that `twin atria cohort` made.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Continued if begun.")] = Path(
+        "forward-model"
+    ),
+    epochs: Annotated[int, typer.Option(help="Times that each subject is seen.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="Of the processor; else all.")] = None,
+) -> None:
+    """Teach the forward model; after an interruption the same command goes on."""
+    import torch
+
+    from twin.inverse.forward_model.teaching import Teaching
+    from twin.inverse.forward_model.train import train as teach
+    from twin.simulation.atria.cohort import AtrialCohort
+
+    if threads:
+        torch.set_num_threads(threads)
+    with watched(speed=False) as progress:
+        model = teach(AtrialCohort.open(source), output, Teaching(epochs, seed=seed), progress)
+    say(f"{output}: taught on {model.card['taught_subjects']} subjects; R2 on others:")
+    say(f"  {json.dumps(model.card['judged'])}")
+    say(f"  use it with `twin atria forward --model {output}`")
+
+
+@app.command()
+def forward(
+    source: Source,
+    potentials: Annotated[
+        Path, typer.Argument(help="potentials.vtkhdf of `simulate`, or .npy: times x nodes, mV.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")] = Path("out"),
+    rate: Annotated[float | None, typer.Option(help="Hz, of a .npy.")] = None,
+    electrodes: Annotated[Path | None, typer.Option(help="Table of their places.")] = None,
+    torso: Annotated[Path | None, typer.Option(help="Skin; else a template's.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Of `train`; else the package's.")] = None,
+    read: Annotated[bool, typer.Option(help="Read from the recording how tissue conducts.")] = True,
+    as_json: Json = False,
+) -> None:
+    """From potentials to the 12-lead ECG by the learned forward model, without a tensor."""
+    from twin.inverse.forward_model.results import forward_to
+    from twin.meshes.atrium import Atrium
+
+    with watched() as progress:
+        summary = forward_to(
+            output, Atrium.read(source), potentials, rate, electrodes, torso, model, read, progress
+        )
+    if as_json:
+        say_json(summary)
+        return
+    for name, value in summary.items():
+        say(f"{name.replace('_', ' ')}: {value:.4g}" if isinstance(value, float) else
+            f"{name.replace('_', ' ')}: {json.dumps(value)}")  # fmt: skip
+    say(
+        f"{output / 'ecg.png'}: the ECG; {output / 'conductivities.vtp'}: what tissue was taken for"
+    )
 
 
 def _labels(given: list[str]) -> dict:

@@ -1,0 +1,71 @@
+"""From an atrial cohort to a forward model in a folder, with its card."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from twin.inverse.forward_model.examples import Example, read_examples
+from twin.inverse.forward_model.model import ForwardModel
+from twin.inverse.forward_model.teaching import Teaching, teach
+from twin.inverse.forward_model.trial import Answer, Scores, asked, score
+from twin.meshes.errors import InputError
+from twin.meshes.progress import Progress, silent
+from twin.simulation.atria.cohort import AtrialCohort
+
+JUDGED = 10
+"""One subject in so many is not learned from."""
+FEWEST = 4
+PURPOSE = (
+    "From the membrane potential of a left atrium over time, its surface, and a torso with nine "
+    "electrodes, to the twelve leads; no conductivity tensor is asked for. Research use only."
+)
+LIMITS = (
+    "Taught on simulated atria of one wall thickness (2 mm), fibres by rule, torsos of a template",
+    "Fronts of modified Mitchell-Schaeffer cells on meshes of about 0.75 mm; where fronts of the "
+    "same tissue run faster or slower, conductivities are taken for higher or lower",
+    "The left atrium alone: P waves of patients have the right atrium's part too",
+)
+
+
+def train(
+    cohort: AtrialCohort,
+    folder: str | Path,
+    teaching: Teaching | None = None,
+    progress: Progress = silent,
+) -> ForwardModel:
+    """What a killed run had learned is kept in the folder: call again, and it goes on."""
+    teaching = teaching or Teaching()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = read_examples(cohort, progress)
+    if len(examples) < FEWEST:
+        raise InputError(
+            f"{cohort.folder} has {len(examples)} subjects; {FEWEST} are needed to learn from some "
+            "and judge by others"
+        )
+    judged = examples[::JUDGED]
+    taught = [e for k, e in enumerate(examples) if k % JUDGED]
+    net = teach(taught, teaching, progress, folder)
+    card = {
+        "purpose": PURPOSE,
+        "limits": list(LIMITS),
+        "made_by": f"twin {version('twin')}, torch {torch.__version__.split('+')[0]}",
+        "taught_subjects": len(taught),
+        "judged_subjects": len(judged),
+        "epochs": teaching.epochs,
+        "parameters": sum(w.numel() for w in net.parameters()),
+        "judged": {
+            "r2": _r2(judged, asked(net, False)),
+            "r2_anatomy_alone": _r2(judged, asked(net, True)),
+        },
+    }
+    model = ForwardModel(net, card)
+    model.write(folder)
+    return model
+
+
+def _r2(examples: Sequence[Example], answer: Answer) -> float:
+    scores = Scores([score(e, r, answer(e, r)) for e in examples for r in e.recordings])
+    return round(float(scores.of_subjects().mean()), 4)
