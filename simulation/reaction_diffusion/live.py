@@ -2,23 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from jaxtyping import Float
 
-from twin.meshes.files import whole_file
 from twin.meshes.formats import vtk
+from twin.meshes.formats.pvd import collect
 from twin.meshes.formats.record import grid_of
 from twin.meshes.heart import Heart
-
-COLLECTION = """<?xml version="1.0"?>
-<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">
-  <Collection>
-{frames}
-  </Collection>
-</VTKFile>
-"""
 
 
 class LiveFrames:
@@ -36,14 +27,11 @@ class LiveFrames:
         fields = {"transmembrane_potential": np.asarray(potential, np.float32)}
         vtk.write(replace(self._bare, point_fields=fields), self._file(number))
         # Also those before a run was killed.
-        lines = [
-            f'    <DataSet timestep="{n * self.interval:g}" part="0" '
-            f"file={quoteattr(self._file(n).name)}/>"
-            for n in range(number + 1)
-            if self._file(n).exists()
-        ]
-        with whole_file(self.folder / "potentials.pvd") as part:
-            part.write_text(COLLECTION.format(frames="\n".join(lines)))
+        whole = [n for n in range(number + 1) if self._file(n).exists()]
+        collect(
+            self.folder / "potentials.pvd",
+            [(n * self.interval, self._file(n).name) for n in whole],
+        )
 
     def _file(self, number: int) -> Path:
         return self.folder / f"potentials_{number:05d}.vtu"

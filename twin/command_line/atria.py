@@ -93,6 +93,10 @@ def simulate(
         str, typer.Option(help="sinus, a paced site, or fibrillation; see docs/atria.md.")
     ] = "sinus",
     duration: Annotated[float, typer.Option(help="Of fibrillation, ms.")] = 1000.0,
+    cell: Annotated[
+        str, typer.Option(help="Of fibrillation: modified-mitchell-schaeffer or courtemanche.")
+    ] = "modified-mitchell-schaeffer",
+    pvd: Annotated[bool, typer.Option("--pvd", help="Also potentials.pvd, every 10 ms.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")] = Path("out"),
     as_json: Json = False,
 ) -> None:
@@ -101,7 +105,7 @@ def simulate(
     from twin.simulation.atria.results import simulate_to
 
     with watched() as progress:
-        summary = simulate_to(output, Atrium.read(source), rhythm, duration, progress)
+        summary = simulate_to(output, Atrium.read(source), rhythm, duration, progress, cell, pvd)
     if as_json:
         say_json(summary)
         return
