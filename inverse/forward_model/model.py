@@ -156,7 +156,7 @@ class PreparedForward:
 
 
 def shipped() -> Path:
-    return Path(str(files("twin.inverse.forward_model") / "weights"))
+    return Path(str(files("twin.inverse.forward_model").joinpath("weights", WORDS))).parent
 
 
 def _words(path: Path) -> dict:

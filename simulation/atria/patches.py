@@ -19,6 +19,8 @@ from twin.meshes.atrium import Atrium
 from twin.meshes.errors import InputError
 from twin.meshes.fields.surface_elements import SurfaceElements
 from twin.meshes.torso import Torso
+from twin.simulation.atria.body_frame import body_frame
+from twin.simulation.lead_field import electrode_places
 
 COUNT = 500
 FOLD = 8.0
@@ -116,12 +118,13 @@ class Patches:
     def surroundings(self, torso: Torso) -> dict[str, np.ndarray]:
         """Where skin and lungs of a torso that stands around the atrium lie: distances (mm) from
         each patch to the nearest point of the skin and of each lung, and how far the skin is from
-        the middle of the atrium to the right, left, front, back, bottom and top."""
+        the middle of the atrium to the right, left, front, back, bottom and top of the body."""
         surfaces = (torso.skin, *torso.lungs[:LUNGS])
         near = [cKDTree(one.points).query(self.centres)[0] for one in surfaces]
         near += [np.full(self.count, NO_LUNG)] * (1 + LUNGS - len(near))
         middle = np.average(self.centres, axis=0, weights=self.areas)
-        around = torso.skin.points - middle
+        frame, _ = body_frame(electrode_places(torso))
+        around = (torso.skin.points - middle) @ frame.T
         reach = [side(np.delete(around, axis, 1), around[:, axis]) for axis in range(3)
                  for side in (_below, _above)]  # fmt: skip
         return {"near": np.stack(near, axis=1), "reach": np.array(reach)}
