@@ -35,10 +35,6 @@ from twin.simulation.ecg import ECG
 from twin.simulation.lead_field import LeadField
 
 SUBJECTS, QUICK_SUBJECTS = 125, 10
-OFF = 15.0
-"""Degrees by which fibres turn from the rule in the harder cohort, which is only answered for."""
-OFF_SUBJECTS = 20
-BEATS = ("sinus", "paced")
 
 
 def figures(quick: bool) -> Iterator[Figure]:
