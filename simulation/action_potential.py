@@ -9,6 +9,7 @@ from jaxtyping import Float
 from twin.meshes.cache import remembered
 from twin.meshes.errors import InputError
 from twin.simulation.ionic.cell import pace, resting_cells
+from twin.simulation.ionic.pacing import FORM
 from twin.simulation.ionic.ten_tusscher_panfilov import TenTusscherPanfilov
 
 SAMPLE = 0.5
@@ -41,7 +42,8 @@ class ActionPotentials:
         Computed once and kept in the cache folder.
         """
         model = model or TenTusscherPanfilov()
-        key = sha256(repr((model, shortest, longest, spacing, SAMPLE, FOOT, SPAN)).encode())
+        settings = (model, shortest, longest, spacing, SAMPLE, FOOT, SPAN, FORM)
+        key = sha256(repr(settings).encode())
         arrays = remembered(
             "action_potentials",
             key.hexdigest(),

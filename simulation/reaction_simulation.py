@@ -25,6 +25,7 @@ from twin.simulation.ionic.cell import CellModel, pace, resting_cells
 from twin.simulation.ionic.courtemanche import Courtemanche
 from twin.simulation.ionic.mitchell_schaeffer import MitchellSchaeffer
 from twin.simulation.ionic.modified_mitchell_schaeffer import ModifiedMitchellSchaeffer
+from twin.simulation.ionic.pacing import FORM
 from twin.simulation.ionic.ten_tusscher_panfilov import TenTusscherPanfilov
 from twin.simulation.ionic.tor_ord import TorOrd
 from twin.simulation.lead_weights import lead_weights
@@ -171,7 +172,7 @@ def with_durations(
     cell: TenTusscherPanfilov, durations: Float[np.ndarray, " points"]
 ) -> TenTusscherPanfilov:
     """The cell with its repolarising currents scaled to reach durations (ms, from rest)."""
-    key = sha256(repr((cell, FACTORS, "first beat")).encode()).hexdigest()
+    key = sha256(repr((cell, FACTORS, "first beat", FORM)).encode()).hexdigest()
     table = remembered("first_beats", key, partial(_first_beats, cell))["durations"]
     if durations.min() < table.min() or durations.max() > table.max():
         raise InputError(
