@@ -27,7 +27,7 @@ RATE = 500.0
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     return AtrialCohort.make(
-        tmp_path_factory.mktemp("atria") / "cohort", AtrialPlan(4, 20, 8_000), workers=2
+        tmp_path_factory.mktemp("atria") / "cohort", AtrialPlan(4, 1020, 8_000), workers=2
     )
 
 
@@ -67,7 +67,8 @@ def potentials(atrium):
 def test_an_even_potential_gives_nothing(ready, atrium, potentials):
     even = np.full((100, len(atrium.points)), -65.0, np.float32)
     largest = np.abs(ready.ecg(potentials, RATE).signals).max()
-    assert np.abs(ready.ecg(even, RATE).signals).max() < 1e-5 * largest
+    assert np.abs(ready.ecg(even, RATE).signals).max() == 0
+    assert largest > 0.01
     lifted = ready.ecg(potentials + 40.0, RATE).signals
     np.testing.assert_allclose(lifted, ready.ecg(potentials, RATE).signals, atol=1e-3 * largest)
 
@@ -122,7 +123,7 @@ def test_turning_heart_and_torso_together_changes_nothing(model, atrium, torso, 
 
 
 def test_the_shipped_model_answers_for_subjects_it_never_saw(examples, model):
-    """Seeds from 20 on are among its own; these are on half as many nodes."""
+    """On half as many nodes as it was taught on, too."""
     answer = asked(model.network, False)
     pseudo = IsotropicPseudoEcg.of(examples, ForwardNet.mixing())
     better = 0
