@@ -5,6 +5,7 @@ a patch of some millimetres the field hardly changes, so that the integrals of t
 its part along the fibres, over each patch are all that potentials on the finest mesh have to say.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,8 +31,9 @@ FRAME = 2.0
 """ms over which potentials are averaged before it is seen how fronts pass, where they are recorded
 more often. Within 8 ms a front crosses several elements: with such frames the speed at which an
 eikonal front passed is told with a correlation of 0.6, with these of 0.99."""
-WATCHED, TOGETHER = 8_000, 64
-"""Triangles at which passing fronts are watched, at most; frames that are looked at together."""
+WATCHED, TOGETHER, THREADS = 8_000, 64, 2
+"""Triangles at which passing fronts are watched, at most; frames that are looked at together, and
+by how many threads."""
 CANDIDATES = 10
 """Triangles a patch among which the middles of patches are chosen."""
 MIXED = 5.0
@@ -170,35 +172,32 @@ class Patches:
             raise InputError(f"a recording of {len(potentials)} frames is too short to tell speeds")
         shown = np.asarray(potentials[: count * frames], np.float32)
         shown = shown.reshape(count, frames, -1).mean(axis=1)
-        total = np.zeros((len(PASSAGE), len(self._watched)))
-        for start in range(0, count - 1, TOGETHER):
-            part = shown[start : start + TOGETHER + 1]
-            total += self._passing(part, frames * interval)
+        parts = [shown[start : start + TOGETHER + 1] for start in range(0, count - 1, TOGETHER)]
+        watching = self._watching
+        with ThreadPoolExecutor(THREADS) as pool:
+            sums = pool.map(lambda part: _passing(part, frames * interval, *watching), parts)
+            total = np.sum(list(sums), axis=0, dtype=float)
         patch = self.of_triangle[self._watched]
-        sums = [np.bincount(patch, row, self.count) for row in total]
+        found = [np.bincount(patch, row, self.count) for row in total]
         seen = np.maximum(np.bincount(patch, minlength=self.count), 1) * (count - 1)
-        return np.stack(sums, axis=1) / seen[:, None]
-
-    def _passing(self, shown: Float[np.ndarray, "times points"], step: float):
-        """Sums over pairs of neighbouring frames, at the triangles that are watched."""
-        corners, gradient, fibre = self._watching
-        change = corners @ (np.diff(shown, axis=0) / step).T
-        middle = ((shown[1:] + shown[:-1]) / 2).T
-        slopes = (gradient @ middle).reshape(3, len(corners.indptr) - 1, -1)
-        along = (slopes * (fibre @ middle).reshape(slopes.shape)).sum(axis=0)
-        rise, slope = change**2, (slopes**2).sum(axis=0)
-        products = ((slope, slope), (slope, along), (along, along), (rise, slope), (rise, along))
-        sums = [x.sum(axis=1) for x in (rise, slope, along)]
-        return np.stack([*sums, *(np.einsum("tk,tk->t", x, y) for x, y in products)])
+        return np.stack(found, axis=1) / seen[:, None]
 
     @cached_property
     def _watched(self) -> Int[np.ndarray, " watched"]:
         return np.arange(0, len(self.of_triangle), -(-len(self.of_triangle) // WATCHED))
 
     @cached_property
-    def _watching(self) -> tuple[sparse.csr_matrix, ...]:
-        rows = (np.arange(3)[:, None] * len(self.of_triangle) + self._watched).ravel()
-        return self._corners[self._watched], self._gradient[rows], self._fibre_gradient[rows]
+    def _watching(self) -> tuple[np.ndarray, ...]:
+        """Of the watched triangles: corners; gradients of the corners' hat functions along two
+        directions in the triangle; the dyad there (first, twice the mixed, second)."""
+        corners = self.atrium.triangles[self._watched]
+        a, b, _ = np.moveaxis(self.atrium.points[corners], 1, 0)
+        first = (b - a) / np.linalg.norm(b - a, axis=1, keepdims=True)
+        axes = np.stack([first, np.cross(self.elements.normals[self._watched], first)], axis=2)
+        slopes = np.einsum("tcx,txk->tck", self.elements.gradients[self._watched], axes)
+        within = np.einsum("txk,txy,tyl->klt", axes, self.dyads[self._watched], axes)
+        dyads = np.stack([within[0, 0], 2 * within[0, 1], within[1, 1]])
+        return corners, slopes.astype(np.float32), dyads.astype(np.float32)
 
     @cached_property
     def _corners(self) -> sparse.csr_matrix:
@@ -243,6 +242,23 @@ class Patches:
         at = (np.broadcast_to(rows, columns.shape).ravel(), columns.ravel())
         shape = (3 * count, len(self.atrium.points))
         return sparse.csr_matrix((values.ravel(), at), shape=shape)
+
+
+def _passing(
+    shown: Float[np.ndarray, "times points"], step: float, corners, slopes, dyads
+) -> Float[np.ndarray, "8 watched"]:
+    """Sums over pairs of neighbouring frames, at the triangles that are watched."""
+    values = np.ascontiguousarray(shown[:, corners.ravel()]).reshape(len(shown), -1, 3)
+    change = np.diff(values.sum(axis=2), axis=0) / (3 * step)
+    middle = (values[1:] + values[:-1]) / 2
+    first, second = (np.einsum("ktc,tc->kt", middle, slopes[..., k]) for k in range(2))
+    squares = first * first, first * second, second * second
+    slope = squares[0] + squares[2]
+    along = sum(d * x for d, x in zip(dyads, squares, strict=True))
+    rise = change * change
+    products = ((slope, slope), (slope, along), (along, along), (rise, slope), (rise, along))
+    sums = [x.sum(axis=0) for x in (rise, slope, along)]
+    return np.stack([*sums, *(np.einsum("kt,kt->t", x, y) for x, y in products)])
 
 
 BEAM = 15.0
