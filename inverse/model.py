@@ -1,18 +1,14 @@
 """A taught network with what makes its answers honest, as a folder: weights, library of infarcts,
 calibration, recipe and card."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from pydantic import ValidationError
-from safetensors.torch import save
 from torch import Tensor
 
 from twin.inverse.beat import levelled
@@ -20,16 +16,13 @@ from twin.inverse.calibration import Calibration
 from twin.inverse.finding import Answer, Verdict
 from twin.inverse.lattice import LATTICE, PLACES
 from twin.inverse.library import Library
+from twin.inverse.model_folder import of_this_version, read_folder, shipped, write_folder
 from twin.inverse.networks.infarct_net import InfarctNet
 from twin.inverse.posterior import Posterior
-from twin.inverse.training.checkpoint import read_tensors
 from twin.inverse.training.examples import Ground
 from twin.inverse.training.recipe import TrainingRecipe
-from twin.meshes.errors import InputError
-from twin.meshes.files import whole_file
 from twin.simulation.infarct import Zone
 
-WEIGHTS, WORDS = "weights.safetensors", "model.json"
 LEAST = 0.05
 """Probability of an infarct below which beliefs of single places say nothing of where."""
 
@@ -62,34 +55,25 @@ class Model:
     @staticmethod
     def read(folder: str | Path | None = None) -> "Model":
         """From a folder that `twin train` wrote; else the one that comes with the package."""
-        place = Path(folder) if folder else shipped()
-        words = _words(place / WORDS)
-        tensors, _ = read_tensors(place / WEIGHTS)
-        try:
+        place = Path(folder) if folder else shipped("twin.inverse")
+        tensors, words = read_folder(place, "twin train")
+        with of_this_version(place):
             library = Library.unpacked(tensors.pop("library").numpy())
             recipe = TrainingRecipe.model_validate(words["recipe"])
             calibration = Calibration.model_validate(words["calibration"])
             network = InfarctNet(recipe.network.sizes)
-            network.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except (KeyError, ValidationError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{place} is no model of this version ({reason})") from None
-        return Model(network.eval(), library, calibration, recipe, words["card"])
+            network.load_state_dict(tensors)
+            return Model(network.eval(), library, calibration, recipe, words["card"])
 
     def write(self, folder: Path) -> None:
         """Weights and library in one file, all that can be read by people in the other."""
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
-        tensors["library"] = torch.from_numpy(self.library.packed())
+        tensors = {**self.network.state_dict(), "library": torch.from_numpy(self.library.packed())}
         words = {
             "recipe": self.recipe.model_dump(),
             "calibration": self.calibration.model_dump(),
             "card": dict(self.card),
         }
-        with whole_file(folder / WEIGHTS) as part:
-            part.write_bytes(save(tensors))
-        with whole_file(folder / WORDS) as part:
-            part.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+        write_folder(folder, tensors, words)
 
     def calibrated(self, calibration: Calibration) -> "Model":
         return replace(self, calibration=calibration)
@@ -208,17 +192,3 @@ def softmax(logits: Float[np.ndarray, "rows zones"]) -> Float[np.ndarray, "rows 
 def _spread(samples, weights, placement) -> Float[np.ndarray, " nodes"]:
     scar = weights @ (samples == Zone.SCAR)
     return placement.spread(np.sqrt(scar * (1 - scar))).astype(np.float32)
-
-
-def shipped() -> Path:
-    """The model that comes with the package."""
-    return Path(str(files("twin.inverse").joinpath("weights", WORDS))).parent
-
-
-def _words(path: Path) -> dict:
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; expected a folder that `twin train` made")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); train the model again") from None

@@ -26,7 +26,7 @@ from twin.simulation.leads import CHEST, IN_TERMS_OF_I_AND_II, INDEPENDENT
 
 ELECTRODES = ("RA", "LA", "LL", *CHEST)
 
-VERSION = 3
+VERSION = 4
 """Of what is kept on disk; a change of method changes it."""
 
 

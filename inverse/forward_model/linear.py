@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from twin.inverse.forward_model.examples import Example, Recording
-from twin.inverse.forward_model.portrait import ACROSS
+from twin.inverse.forward_model.portrait import ACROSS, COORDINATES, REGIONS
 
 EVERY = 4
 """Frames between those that a ridge is fitted to."""
@@ -100,7 +100,7 @@ class RidgeLeadField:
 def _places(tissue: Tensor) -> Float[np.ndarray, "patches n"]:
     """Regions and coordinates."""
     values = tissue.numpy().astype(float)
-    return np.concatenate([REGION_FAR * values[:, :9], values[:, 14:17]], axis=1)
+    return np.concatenate([REGION_FAR * values[:, REGIONS], values[:, COORDINATES]], axis=1)
 
 
 def _solved(parts, ridge: float) -> Float[np.ndarray, "features 12"]:

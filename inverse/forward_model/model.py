@@ -1,23 +1,19 @@
 """The learned forward model for use: from potentials of a left atrium to twelve leads."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors.torch import save
 from torch import Tensor
 
 from twin.inverse.forward_model.network import ForwardNet, Sizes
 from twin.inverse.forward_model.portrait import AtrialPortrait, with_swings
-from twin.inverse.training.checkpoint import read_tensors
+from twin.inverse.model_folder import of_this_version, read_folder, shipped, write_folder
 from twin.meshes.atrium import Atrium
 from twin.meshes.errors import InputError
-from twin.meshes.files import whole_file
 from twin.meshes.torso import Torso
 from twin.simulation.atria.patches import Patches
 from twin.simulation.atria.takes import INTERVAL
@@ -25,7 +21,6 @@ from twin.simulation.ecg import ECG
 from twin.simulation.lead_field import electrode_places
 from twin.simulation.leads import STANDARD
 
-WEIGHTS, WORDS = "weights.safetensors", "model.json"
 SLOWEST, FASTEST = 50.0, 20_000.0
 """Hz"""
 FARTHEST = 300.0
@@ -42,25 +37,16 @@ class ForwardModel:
     @staticmethod
     def read(folder: str | Path | None = None) -> "ForwardModel":
         """From a folder that `twin atria train` wrote; else the one that comes with the package."""
-        place = Path(folder) if folder else shipped()
-        words = _words(place / WORDS)
-        tensors, _ = read_tensors(place / WEIGHTS)
-        try:
+        place = Path(folder) if folder else shipped("twin.inverse.forward_model")
+        tensors, words = read_folder(place, "twin atria train")
+        with of_this_version(place):
             network = ForwardNet(Sizes(**words["sizes"]))
-            network.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except (KeyError, TypeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{place} is no forward model of this version ({reason})") from None
-        return ForwardModel(network.eval(), words["card"])
+            network.load_state_dict(tensors)
+            return ForwardModel(network.eval(), words["card"])
 
     def write(self, folder: str | Path) -> None:
-        folder = Path(folder)
-        tensors = {k: v.detach().contiguous() for k, v in self.network.state_dict().items()}
         words = {"sizes": asdict(self.network.sizes), "card": dict(self.card)}
-        with whole_file(folder / WEIGHTS) as part:
-            part.write_bytes(save(tensors))
-        with whole_file(folder / WORDS) as part:
-            part.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
+        write_folder(Path(folder), self.network.state_dict(), words)
 
     @torch.no_grad()
     def prepared(self, atrium: Atrium, torso: Torso) -> "PreparedForward":
@@ -157,16 +143,3 @@ class PreparedForward:
         if 0 < largest < 1:
             raise InputError(f"potentials reach {largest:.2g}; expected mV, not V")
         return values
-
-
-def shipped() -> Path:
-    return Path(str(files("twin.inverse.forward_model").joinpath("weights", WORDS))).parent
-
-
-def _words(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path.parent} holds no forward model: there is no {WORDS}") from None
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path} cannot be read ({error})") from None

@@ -2,27 +2,18 @@
 
 A lead is the sum over patches of (conductivity x moment) . gradient of the electrode's field. The
 moments are linear in the potentials and zero for an even one; so is the ECG, by construction, once
-it has been read from a recording how the patches conduct. What is learned:
-
-- the field: what skin, lungs and blood make of the one that an endless medium would have;
-- the conductivities, in all directions and more along the fibres, from the place of a patch on the
-  atrium and from the speed at which fronts passed it. The speed is a quotient: it does not change
-  when all potentials are scaled, and without a recording the model does without it.
+it has been read from a recording how the patches conduct. What is learned are the fields
+(`field_net.py`) and the conductivities (`conduction_net.py`).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from twin.inverse.forward_model.portrait import ACROSS, ALONG
-from twin.simulation.atria.patches import PASSAGE
+from twin.inverse.forward_model.conduction_net import ConductionNet
+from twin.inverse.forward_model.field_net import FieldNet
 from twin.simulation.lead_field import ELECTRODES, independent_leads, twelve_leads
-
-TINY = 1e-12
-LEAST_SHARE = 1e-3
-"""Of the mean slope, below which nothing passed a patch."""
 
 
 @dataclass(frozen=True)
@@ -31,68 +22,33 @@ class Sizes:
 
     views: int
     tissue: int
-    field: int = 128
-    conduction: int = 96
+    field: int
+    conduction: int
 
 
 class ForwardNet(nn.Module):
     leads: Tensor
-    view_mean: Tensor
-    view_scale: Tensor
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.register_buffer("view_mean", torch.zeros(sizes.views))
-        self.register_buffer("view_scale", torch.ones(sizes.views))
-        self.field = _layers(sizes.views, sizes.field, 4)
-        self.anatomy = _layers(sizes.tissue, sizes.conduction, 2)
-        self.told = nn.Linear(PASSING, 2, bias=False)
-        with torch.no_grad():
-            self.told.weight.copy_(as_speeds_go())
-        width = sizes.conduction
-        self.seen = nn.Sequential(nn.Linear(sizes.tissue + PASSING, width), nn.SiLU())
-        self.exchange = nn.ModuleList(_layers(3 * width, width, width) for _ in range(EXCHANGES))
-        self.conducting = nn.Linear(width, 2)
-        nn.init.zeros_(self.conducting.weight)
-        nn.init.zeros_(self.conducting.bias)
-        self.register_buffer("leads", self.mixing(), persistent=False)
-
-    @staticmethod
-    def mixing() -> Tensor:
-        """Electrodes to the twelve leads."""
-        return torch.tensor(twelve_leads() @ independent_leads(ELECTRODES), dtype=torch.float32)
+        self.field = FieldNet(sizes.views, sizes.field)
+        self.conduction = ConductionNet(sizes.tissue, sizes.conduction)
+        self.register_buffer("leads", mixing(), persistent=False)
 
     def fields(self, views: Tensor, gradients: Tensor) -> Tensor:
         """What each of the twelve leads sees: leads x patches x 3."""
-        out = self.field((views - self.view_mean) / self.view_scale)
-        size = gradients.norm(dim=-1, keepdim=True)
-        own = gradients * (1 + out[..., :1]) + size * out[..., 1:]
-        return torch.einsum("le,epx->lpx", self.leads, own)
+        return self.of_leads(self.field(views, gradients))
+
+    def of_leads(self, fields: Tensor) -> Tensor:
+        """From those of the electrodes."""
+        return torch.einsum("le,epx->lpx", self.leads, fields)
 
     def conductivities(
         self, tissue: Tensor, areas: Tensor, near: Tensor, passage: Tensor | None
     ) -> Tensor:
-        """S/m of each patch, in all directions and more along the fibres: patches x 2.
-
-        Without `passage` (`PASSAGE` and `SWINGS`) from the anatomy alone.
-        """
-        if passage is None:
-            out = self.anatomy(tissue)
-        else:
-            seen = passing(passage, tissue, areas, near)
-            out = self.told(seen) + self.conducting(self._exchanged(tissue, seen, areas, near))
-        return torch.tensor([ACROSS, ALONG]) * torch.exp(out.clamp(-LARGEST, LARGEST))
-
-    def _exchanged(self, tissue: Tensor, seen: Tensor, areas: Tensor, near: Tensor) -> Tensor:
-        """What each patch makes of itself, of those near it and of the whole atrium."""
-        hidden = self.seen(torch.cat([tissue, seen], dim=1))
-        around = near / near.sum(dim=1, keepdim=True)
-        share = (areas / areas.sum())[:, None]
-        for round_ in self.exchange:
-            whole = (share * hidden).sum(dim=0, keepdim=True).expand_as(hidden)
-            hidden = hidden + round_(torch.cat([hidden, around @ hidden, whole], dim=1))
-        return hidden
+        """S/m of each patch, in all directions and more along the fibres: patches x 2."""
+        return self.conduction(tissue, areas, near, passage)
 
     def forward(self, fields: Tensor, conductivities: Tensor, moments: Tensor) -> Tensor:
         """Twelve leads x times, mV; `moments` are patches x 2 x 3 x times."""
@@ -100,92 +56,6 @@ class ForwardNet(nn.Module):
         return weights.flatten(1) @ moments.flatten(0, 2)
 
 
-PASSING = 31
-"""Features of a recording: four of how fronts passed at each of four scales, fourteen of how the
-potential went up and down, and that there is a recording."""
-EXCHANGES = 2
-"""Rounds in which patches tell each other what they make of it."""
-
-SQUARE_OVER_CONDUCTIVITY = 1.6
-"""mm2/ms2 for each S/m: the square of the speed that ordinary tissue's conductivity gives."""
-LARGEST = 3.0
-"""Of the logarithm of conductivities over those of ordinary tissue."""
-
-STIFF = 0.05
-"""Of the normal equations' diagonal: how firmly a fit keeps to ordinary tissue's anisotropy."""
-
-
-def passing(passage: Tensor, tissue: Tensor, areas: Tensor, near: Tensor) -> Tensor:
-    """What `PASSAGE` and `SWINGS` tell of the conductivities: of the patch, of what lies `near` it
-    (weights of all patches, a row each), of its kind of tissue, and of the whole atrium. Each is
-    `told` of the sums over these, and the first three are taken relative to the atrium."""
-    there = passage[:, 1] > LEAST_SHARE * passage[:, 1].mean()
-    passed, swings = passage[:, : len(PASSAGE)], passage[:, len(PASSAGE) :]
-    seen = passed * (areas * there)[:, None]
-    kinds = tissue[:, KINDS]
-    by_kind = kinds.T @ seen
-    whole = told(seen.sum(0, keepdim=True))
-    scales = [told(seen), told(near @ seen), kinds @ told(by_kind)]
-    parts = [torch.cat([x[:, :1] - whole[:, :1], x[:, 1:]], dim=1) for x in scales]
-    parts = [parts[0] * there[:, None], *parts[1:], whole.expand(len(seen), -1)]
-    parts.append(_swung(torch.cat([swings, passed[:, :2]], dim=1), areas, near))
-    return torch.cat([*parts, torch.ones_like(areas)[:, None]], dim=1)
-
-
-def _swung(values: Tensor, areas: Tensor, near: Tensor) -> Tensor:
-    """`SWINGS`, rise and slope of each patch against the atrium's, as logarithms, there and near;
-    and of the atrium how often it is excited, and how long."""
-    share = (areas / areas.sum())[:, None]
-    whole = (share * values).sum(dim=0)
-    own = torch.log((values + TINY) / (whole + TINY)).clamp(-4, 4)
-    around = near @ own / near.sum(dim=1, keepdim=True)
-    deviation, travel, _, range_ = whole[:4] + TINY
-    rhythm = torch.stack([torch.log(travel / deviation), torch.log(range_ / deviation)])
-    return torch.cat([own, around, rhythm.expand(len(own), -1)], dim=1)
-
-
-def as_speeds_go() -> Tensor:
-    """Where learning begins: conductivity is the square of the speed, half of the patch itself and
-    half of what lies near."""
-    weights = torch.zeros(2, PASSING)
-    weights[:, [0, 4]] = 0.5
-    weights[:, 12] = 1.0
-    weights[:, -1] = -math.log(SQUARE_OVER_CONDUCTIVITY)
-    return weights
-
-
-def told(sums: Tensor) -> Tensor:
-    """Of each row of sums of `PASSAGE`: the logarithm of the conductivity that its fronts' speed
-    speaks for at ordinary anisotropy; those of a and b in rise = a ACROSS slope + b ALONG along by
-    least squares, over their common size; and how much was seen of the difference between them.
-
-    All weigh a moment by the square of the slope: where fronts meet, potentials rise without one.
-    """
-    _, slope, _, ss, sa, aa, rs, ra = sums.unbind(1)
-    ss, sa, aa = ACROSS**2 * ss, ACROSS * ALONG * sa, ALONG**2 * aa
-    rs, ra = ACROSS * rs, ALONG * ra
-    both = (rs + ra) / (ss + 2 * sa + aa + TINY)
-    speed = torch.where(slope > 0, torch.log(both + TINY).clamp(-5, 5), 0.0)
-    firm = STIFF * (ss + aa) + TINY
-    ss, aa = ss + firm, aa + firm
-    rs, ra = rs + firm * both, ra + firm * both
-    determinant = ss * aa - sa**2
-    a = ((rs * aa - ra * sa) / determinant / (both + TINY)).clamp(0.1, 10)
-    b = ((ra * ss - rs * sa) / determinant / (both + TINY)).clamp(0.1, 10)
-    fitted = torch.stack([a.log(), b.log(), 1 - sa**2 / (ss * aa)], dim=1)
-    fitted = torch.where((slope > 0)[:, None], fitted, torch.zeros(()))
-    return torch.cat([speed[:, None], fitted], dim=1)
-
-
-REGIONS, CLASSES = 9, 5
-KINDS = slice(REGIONS, REGIONS + CLASSES)
-"""Of `AtrialPortrait.tissue`: shares of each kind of tissue."""
-
-
-def _layers(inputs: int, width: int, outputs: int) -> nn.Sequential:
-    last = nn.Linear(width, outputs)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(
-        nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last
-    )
+def mixing() -> Tensor:
+    """Electrodes to the twelve leads."""
+    return torch.tensor(twelve_leads() @ independent_leads(ELECTRODES), dtype=torch.float32)

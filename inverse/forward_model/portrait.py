@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from twin.meshes.atria.regions import Region
+from twin.meshes.atria.tissue import TissueClass
 from twin.simulation.atria.body_frame import body_frame
 
 SWINGS = ("deviation", "travel", "rises", "range")
@@ -21,6 +23,16 @@ THICKNESS = 2.0
 """mm, of the wall."""
 ACROSS, ALONG = 0.107, 0.4 - 0.107
 """S/m of ordinary tissue: in all directions, and more along the fibres."""
+
+REGIONS = slice(len(Region))
+KINDS = slice(REGIONS.stop, REGIONS.stop + len(TissueClass))
+COORDINATES = slice(KINDS.stop, KINDS.stop + 3)
+"""Columns of `AtrialPortrait.tissue`: shares of each region and of each kind of tissue, and where
+a patch lies from septum to side and, as a point on a circle, in height."""
+NORMAL = slice(7, 10)
+FROM_MIDDLE = slice(10, 13)
+"""Columns of `AtrialPortrait.views`: which way a patch faces, and where it lies in the atrium (in
+`SIZE`)."""
 
 
 @dataclass(frozen=True, eq=False)

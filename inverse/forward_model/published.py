@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
 from twin.inverse.forward_model.examples import Example, Recording
+from twin.inverse.forward_model.portrait import COORDINATES, FROM_MIDDLE, NORMAL, SIZE
 from twin.inverse.networks.optimiser import adamw
 from twin.meshes.progress import Progress, silent
 
@@ -51,10 +52,10 @@ class Surface:
     @staticmethod
     def of(example: Example) -> "Surface":
         by_patch = example.views[0]
-        centres, normals = by_patch[:, 10:13].numpy() * 30.0, by_patch[:, 7:10].numpy()
+        where, faces = by_patch[:, FROM_MIDDLE], by_patch[:, NORMAL]
         areas = example.areas.numpy()
-        values, vectors = _modes(centres, normals, areas)
-        features = torch.cat([by_patch[:, 7:13], example.tissue], dim=1)
+        values, vectors = _modes(where.numpy() * SIZE, faces.numpy(), areas)
+        features = torch.cat([faces, where, example.tissue], dim=1)
         return Surface(
             features,
             torch.from_numpy(vectors.astype(np.float32)),
@@ -81,7 +82,7 @@ def _modes(centres, normals, areas):
 
 def _cells(tissue: Tensor) -> Tensor:
     """The grid's cell of each patch, by its coordinates."""
-    across, cosine, sine = tissue[:, 14], tissue[:, 15], tissue[:, 16]
+    across, cosine, sine = tissue[:, COORDINATES].unbind(1)
     turn = torch.atan2(sine, cosine).remainder(2 * np.pi) / (2 * np.pi)
     column = (across * ACROSS).long().clamp(0, ACROSS - 1)
     return column * ROUND + (turn * ROUND).long().clamp(0, ROUND - 1)

@@ -1,17 +1,23 @@
-"""Teaching the learned forward model."""
+"""Teaching the learned forward model, in two stages.
+
+First the fields, from as many bodies as there are; then, with these fields, the conductivities,
+from recordings. Taught together, the fields bend until they make up for conductivities that were
+read wrongly: on the subjects that were taught R2 was then 0.98, on others 0.95.
+"""
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from twin.inverse.forward_model.examples import FLOOR, Example, Recording
-from twin.inverse.forward_model.network import ForwardNet, Sizes
+from twin.inverse.forward_model.field_net import FieldNet
+from twin.inverse.forward_model.network import ForwardNet, Sizes, mixing
 from twin.inverse.networks.optimiser import adamw
 from twin.inverse.training.checkpoint import Progress as Reached
 from twin.inverse.training.checkpoint import State
@@ -24,17 +30,18 @@ AT_ONCE = 160
 """Moments of a recording in one step."""
 UNREAD = 0.25
 """Share of the steps in which the model is not told how fronts passed: it can do without."""
-
-
-FIELD_WEIGHT, CONDUCTIVITY_WEIGHT = 3.0, 0.3
-"""Of the errors of what the ECG is made from, beside that of the ECG."""
+CONDUCTIVITY_WEIGHT = 0.3
+"""Of the errors of the conductivities, beside that of the ECG."""
 LEAST = 1e-3
 """S/m, so that there is a logarithm."""
 
 
 @dataclass(frozen=True)
 class Teaching:
+    """`field_epochs` of the first stage and `epochs` of the second; widths of both networks."""
+
     epochs: int = 40
+    field_epochs: int = 120
     rate: float = 2e-3
     decay: float = 1e-3
     average: float = 0.995
@@ -43,102 +50,151 @@ class Teaching:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.epochs <= 10_000:
-            raise InputError(f"epochs: {self.epochs}, expected 1 to 10,000")
+        for name, count in (("epochs", self.epochs), ("field epochs", self.field_epochs)):
+            if not 1 <= count <= 10_000:
+                raise InputError(f"{name}: {count}, expected 1 to 10,000")
         if self.seed < 0:
             raise InputError(f"seed {self.seed}: expected 0 or more")
 
 
 def teach(
     examples: Sequence[Example],
+    bodies: Sequence[Example] = (),
     teaching: Teaching = Teaching(),
     progress: Progress = silent,
     folder: Path | None = None,
 ) -> ForwardNet:
-    """The running average of the weights in the end; the same examples and seed give the same ones.
-    With a `folder` it is kept there how far a run is, and a killed one goes on."""
-    school = _School(examples, teaching)
-    state = school.begin()
-    if folder:
-        state.read(folder)
-    saved = time.monotonic()
-    while len(state.progress.curve) < teaching.epochs:
-        loss = school.epoch(state)
-        row = {"epoch": len(state.progress.curve) + 1.0, "loss": loss}
-        state.progress.curve.append(row)
-        done = len(state.progress.curve) / teaching.epochs
-        progress(f"epoch {len(state.progress.curve)}: loss {loss:.4f}", done)
-        if folder and (time.monotonic() - saved > SAVED_EVERY or done == 1):
-            state.write(folder)
-            saved = time.monotonic()
-    net = state.network
-    assert isinstance(net, ForwardNet)
-    net.load_state_dict(state.average)
+    """Fields from all of them, conductivities from the `examples`."""
+    places = (folder / "field", folder / "conduction") if folder else (None, None)
+    field = teach_field([*bodies, *examples], teaching, progress, places[0])
+    return teach_conduction(examples, field, teaching, progress, places[1])
+
+
+def teach_field(
+    bodies: Sequence[Example],
+    teaching: Teaching = Teaching(),
+    progress: Progress = silent,
+    folder: Path | None = None,
+) -> FieldNet:
+    net = begin(bodies, teaching).field
+    leads = mixing()
+
+    def loss(body: Example, random: torch.Generator) -> Tensor:
+        return field_error(leads, net(body.views, body.gradients), body)
+
+    _School(net, bodies, loss, teaching.field_epochs, teaching, "field").teach(progress, folder)
+    return net
+
+
+def teach_conduction(
+    examples: Sequence[Example],
+    field: FieldNet,
+    teaching: Teaching = Teaching(),
+    progress: Progress = silent,
+    folder: Path | None = None,
+) -> ForwardNet:
+    net = begin(examples, teaching)
+    net.field.load_state_dict(field.state_dict())
+    with torch.no_grad():
+        fields = {e.number: net.fields(e.views, e.gradients) for e in examples}
+
+    def loss(example: Example, random: torch.Generator) -> Tensor:
+        return loss_of(net, example, fields[example.number], random)
+
+    school = _School(net.conduction, examples, loss, teaching.epochs, teaching, "conduction")
+    school.teach(progress, folder)
     return net.eval()
-
-
-@dataclass(frozen=True, eq=False)
-class _School:
-    examples: Sequence[Example]
-    teaching: Teaching
-
-    def begin(self) -> State:
-        teaching = self.teaching
-        torch.manual_seed(teaching.seed)
-        net = begin(self.examples, teaching)
-        optimiser = adamw(net.parameters(), teaching.rate, teaching.decay)
-        average, best = ({k: v.clone() for k, v in net.state_dict().items()} for _ in range(2))
-        numbers = [e.number for e in self.examples]
-        said = repr((teaching, numbers, tuple(self.examples[0].views.shape)))
-        identity = sha256(said.encode()).hexdigest()
-        return State(net, average, best, optimiser, Reached(), identity)
-
-    def epoch(self, state: State) -> float:
-        """Each example once, in an order that hangs on the seed and the epoch alone."""
-        teaching, net = self.teaching, state.network
-        assert isinstance(net, ForwardNet)
-        steps = teaching.epochs * len(self.examples)
-        number = len(state.progress.curve)
-        random = torch.Generator().manual_seed(1_000_003 * teaching.seed + number)
-        total = 0.0
-        for k in torch.randperm(len(self.examples), generator=random).tolist():
-            for group in state.optimiser.param_groups:
-                group["lr"] = teaching.rate * _pace(state.progress.step / steps)
-            loss = loss_of(net, self.examples[k], random)
-            state.optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            state.optimiser.step()
-            for name, value in net.state_dict().items():
-                state.average[name].lerp_(value, 1 - teaching.average)
-            state.progress.step += 1
-            total += loss.item()
-        return total / len(self.examples)
 
 
 def begin(examples: Sequence[Example], teaching: Teaching) -> ForwardNet:
     """Before the first step: an endless medium and ordinary tissue."""
     if not examples:
         raise InputError("no examples to teach from")
+    torch.manual_seed(teaching.seed)
     first = examples[0]
     sizes = Sizes(first.views.shape[2], first.tissue.shape[1], teaching.field, teaching.conduction)
     net = ForwardNet(sizes)
-    views = torch.cat([e.views[:, ::7].flatten(0, 1) for e in examples])
-    net.view_mean = views.mean(0)
-    net.view_scale = views.std(0).clamp_min(0.03)
+    net.field.fit_scales(torch.cat([e.views[:, ::7].flatten(0, 1) for e in examples]))
     return net
 
 
-def loss_of(net: ForwardNet, example: Example, random: torch.Generator) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class _School:
+    """Example after example, so many `epochs`. In the end the network has the running average of
+    its weights; the same examples and seed give the same ones."""
+
+    network: nn.Module
+    examples: Sequence[Example]
+    loss: Callable[[Example, torch.Generator], Tensor]
+    epochs: int
+    teaching: Teaching
+    stage: str
+
+    def teach(self, progress: Progress, folder: Path | None) -> None:
+        """With a `folder` it is kept there how far a run is, and a killed one goes on."""
+        state = self._begin()
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            state.read(folder)
+        saved = time.monotonic()
+        while (number := len(state.progress.curve)) < self.epochs:
+            loss = self._epoch(state, number)
+            state.progress.curve.append({"epoch": number + 1.0, "loss": loss})
+            done = (number + 1) / self.epochs
+            progress(f"{self.stage}, epoch {number + 1}: loss {loss:.4f}", done)
+            if folder and (time.monotonic() - saved > SAVED_EVERY or done == 1):
+                state.write(folder)
+                saved = time.monotonic()
+        self.network.load_state_dict(state.average)
+
+    def _begin(self) -> State:
+        optimiser = adamw(self.network.parameters(), self.teaching.rate, self.teaching.decay)
+        average, best = (
+            {k: v.clone() for k, v in self.network.state_dict().items()} for _ in range(2)
+        )
+        numbers = [e.number for e in self.examples]
+        said = repr((self.stage, self.teaching, numbers, tuple(self.examples[0].views.shape)))
+        identity = sha256(said.encode()).hexdigest()
+        return State(self.network, average, best, optimiser, Reached(), identity)
+
+    def _epoch(self, state: State, number: int) -> float:
+        """Each example once, in an order that hangs on the seed and the epoch alone."""
+        steps = self.epochs * len(self.examples)
+        random = torch.Generator().manual_seed(1_000_003 * self.teaching.seed + number)
+        total = 0.0
+        for k in torch.randperm(len(self.examples), generator=random).tolist():
+            for group in state.optimiser.param_groups:
+                group["lr"] = self.teaching.rate * _pace(state.progress.step / steps)
+            loss = self.loss(self.examples[k], random)
+            state.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            state.optimiser.step()
+            for name, value in self.network.state_dict().items():
+                state.average[name].lerp_(value, 1 - self.teaching.average)
+            state.progress.step += 1
+            total += loss.item()
+        return total / len(self.examples)
+
+
+def field_error(leads: Tensor, found: Tensor, body: Example) -> Tensor:
+    """Share of the power of the true fields that is missed, mean over leads. Potentials on a
+    surface have no slope across it: what fields do there does not matter."""
+    missed, whole = (
+        _within(torch.einsum("le,epx->lpx", leads, x), body.normals)
+        for x in (found - body.fields, body.fields)
+    )
+    return ((missed**2).sum(-1).mean(1) / (whole**2).sum(-1).mean(1)).mean()
+
+
+def _within(fields: Tensor, normals: Tensor) -> Tensor:
+    return fields - (fields * normals).sum(-1, keepdim=True) * normals
+
+
+def loss_of(net: ForwardNet, example: Example, fields: Tensor, random: torch.Generator) -> Tensor:
     """Mean over recordings and leads of the share of the variance that is not explained, and how
-    far fields and conductivities are from the true ones."""
-    fields = net.fields(example.views, example.gradients)
-    true = torch.einsum("le,epx->lpx", net.leads, example.fields)
-    # Potentials on a surface have no slope across it: what fields do there does not matter.
-    missed, whole = (_within(x, example.normals) for x in (fields - true, true))
-    off = (missed**2).sum(-1).mean(1) / (whole**2).sum(-1).mean(1)
-    losses = [FIELD_WEIGHT * off.mean()]
-    count = len(example.recordings)
+    far conductivities are from the true ones."""
+    losses = []
     for recording in example.recordings:
         unread = bool(torch.rand((), generator=random) < UNREAD)
         passage = None if unread else recording.passage
@@ -149,12 +205,8 @@ def loss_of(net: ForwardNet, example: Example, random: torch.Generator) -> Tenso
         miss = ((signals - recording.leads[:, times]) ** 2).mean(dim=1)
         variance = recording.variance
         share = miss / variance.clamp_min(FLOOR * variance.mean())
-        losses.append((share.mean() + CONDUCTIVITY_WEIGHT * apart.mean()) / count)
-    return torch.stack(losses).sum()
-
-
-def _within(fields: Tensor, normals: Tensor) -> Tensor:
-    return fields - (fields * normals).sum(-1, keepdim=True) * normals
+        losses.append(share.mean() + CONDUCTIVITY_WEIGHT * apart.mean())
+    return torch.stack(losses).mean()
 
 
 def some_times(count: int, random: torch.Generator) -> slice:

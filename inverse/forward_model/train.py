@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from twin.inverse.forward_model.examples import Example, read_examples
+from twin.inverse.forward_model.examples import Example, example_of, read_examples
 from twin.inverse.forward_model.model import ForwardModel
 from twin.inverse.forward_model.teaching import Teaching, teach
 from twin.inverse.forward_model.trial import Answer, Scores, asked, score
@@ -47,18 +47,20 @@ def train(
         )
     judged = examples[::JUDGED]
     taught = [e for k, e in enumerate(examples) if k % JUDGED]
-    net = teach(taught, teaching, progress, folder)
+    bodies = [example_of(body) for body in cohort.bodies]
+    net = teach(taught, bodies, teaching, progress, folder)
     card = {
         "purpose": PURPOSE,
         "limits": list(LIMITS),
         "made_by": f"twin {version('twin')}, torch {torch.__version__.split('+')[0]}",
         "taught_subjects": len(taught),
+        "taught_bodies": len(bodies),
         "judged_subjects": len(judged),
         "epochs": teaching.epochs,
         "parameters": sum(w.numel() for w in net.parameters()),
         "judged": {
-            "r2": _r2(judged, asked(net, False)),
-            "r2_anatomy_alone": _r2(judged, asked(net, True)),
+            "r2": _r2(judged, asked(net)),
+            "r2_anatomy_alone": _r2(judged, asked(net, unread=True)),
         },
     }
     model = ForwardModel(net, card)

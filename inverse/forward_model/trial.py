@@ -11,40 +11,71 @@ from jaxtyping import Float
 from torch import Tensor
 
 from twin.inverse.forward_model.examples import Example, Recording
+from twin.inverse.forward_model.field_net import FieldNet
 from twin.inverse.forward_model.linear import CohortMean, IsotropicPseudoEcg, RidgeLeadField
-from twin.inverse.forward_model.network import ForwardNet
+from twin.inverse.forward_model.network import ForwardNet, mixing
 from twin.inverse.forward_model.published import Surface, teach_published
-from twin.inverse.forward_model.teaching import Teaching, answer, teach
+from twin.inverse.forward_model.teaching import Teaching, answer, teach_conduction
 from twin.meshes.files import whole_file
 from twin.meshes.progress import Progress, silent
 
 FOLDS = 5
 RESAMPLED = 2000
 
+OURS = (
+    "ours",
+    "ours, anatomy alone",
+    "ours, true fields",
+    "ours, true conductivities",
+    "both true",
+)
+"""Rows that `ours` answers for: what has to beat the others, and what it would reach if it knew
+more."""
+
 Answer = Callable[[Example, Recording], Tensor]
 Teach = Callable[[Sequence[Example], Progress], dict[str, Answer]]
 """From subjects to rows by name: one training may answer for several."""
 
 
-def ours(teaching: Teaching) -> Teach:
+def ours(field: FieldNet, teaching: Teaching) -> Teach:
+    """With fields that were taught on other people than any of the examples. Beside it, what would
+    be reached with the true fields, and with the true conductivities."""
+
     def made(examples: Sequence[Example], progress: Progress) -> dict[str, Answer]:
-        net = teach(examples, teaching, progress)
-        return {"ours": asked(net, False), "ours, anatomy alone": asked(net, True)}
+        net = teach_conduction(examples, field, teaching, progress)
+        answers = (
+            asked(net),
+            asked(net, unread=True),
+            asked(net, true_fields=True),
+            asked(net, true_conductivities=True),
+            asked(net, true_fields=True, true_conductivities=True),
+        )
+        return dict(zip(OURS, answers, strict=True))
 
     return made
 
 
-def asked(net: ForwardNet, unread: bool) -> Answer:
+def asked(
+    net: ForwardNet,
+    unread: bool = False,
+    true_fields: bool = False,
+    true_conductivities: bool = False,
+) -> Answer:
     @torch.no_grad()
     def of(example: Example, recording: Recording) -> Tensor:
-        fields = net.fields(example.views, example.gradients)
+        if true_fields:
+            fields = net.of_leads(example.fields)
+        else:
+            fields = net.fields(example.views, example.gradients)
+        if true_conductivities:
+            return net(fields, example.conductivities, recording.moments_at())
         return answer(net, example, recording, fields, unread)
 
     return of
 
 
 def linear(examples: Sequence[Example], progress: Progress) -> dict[str, Answer]:
-    leads = ForwardNet.mixing()
+    leads = mixing()
     potentials, moments = (RidgeLeadField.of(examples, kind) for kind in (False, True))
     return {
         "pseudo-ECG, isotropic, gains fitted": IsotropicPseudoEcg.of(examples, leads).answer,
@@ -92,6 +123,11 @@ class Scores:
             sums[0, at] += score.miss
             sums[1, at] += score.power
         return 1 - sums[0] / np.maximum(sums[1], 1e-12)
+
+    @property
+    def beats(self) -> list[str]:
+        """Rhythms with one front, as many as there are."""
+        return sorted({s.rhythm for s in self.recordings} - {"reentry", "fibrillation"})
 
     @property
     def each(self) -> Float[np.ndarray, "recordings 12"]:

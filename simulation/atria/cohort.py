@@ -1,5 +1,6 @@
 """A cohort of left atria: for each subject the anatomy, what potentials did in several rhythms, and
-the leads that saw it. One HDF5 file a subject, whole or absent."""
+the leads that saw it; and bodies, of whom only the anatomy and what the electrodes see of it is
+known. One HDF5 file each, whole or absent."""
 
 import json
 import os
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
+from enum import Enum
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,38 +20,60 @@ from jaxtyping import Float, Float16
 from twin.meshes.errors import InputError, TwinError
 from twin.meshes.files import whole_file
 from twin.meshes.progress import Progress, silent
+from twin.simulation.atria.patches import Patches
+from twin.simulation.atria.subject import Subject
+from twin.simulation.atria.takes import INTERVAL, Take, takes_of
+from twin.simulation.lead_field import LeadField, electrode_places
 from twin.simulation.recruitment.crowds.making import available_cores, only_run
 from twin.simulation.recruitment.crowds.worker import end_with
 from twin.simulation.recruitment.crowds.workers import ONE_THREAD
 
-FORM = 1
+FORM = 2
 """Of the files; a change of what they hold raises it."""
 PLAN = "cohort.json"
 MOST_DEATHS = 3
 NODES = 16_000
 FEWEST, MOST = 8_000, 100_000
+BODY_NODES = 5_000
+"""No front has to run on these."""
+APART = 1_000_000
+"""Between the seeds of subjects and of bodies."""
+
+
+class Kind(Enum):
+    """What a file holds; the value begins its name."""
+
+    BODY = "body"
+    SUBJECT = "subject"
 
 
 @dataclass(frozen=True)
 class AtrialPlan:
     """`subjects` of them, each on about `nodes` nodes; subject k is drawn by the seed + k. Fibres
-    turn from the rule by `fibre_angle` degrees (SD)."""
+    turn from the rule by `fibre_angle` degrees (SD). `bodies` are other people, made in a fifth of
+    the time, from whom it is learned what skin, lungs and blood do to an electrode's field."""
 
     subjects: int = 120
     seed: int = 0
     nodes: int = NODES
     fibre_angle: float = 0.0
+    bodies: int = 0
     form: int = FORM
 
     def __post_init__(self) -> None:
         if self.subjects < 1:
             raise InputError(f"{self.subjects} subjects were asked for; expected 1 or more")
-        if self.seed < 0:
-            raise InputError(f"seed {self.seed}: expected 0 or more")
+        if self.bodies < 0:
+            raise InputError(f"{self.bodies} bodies were asked for; expected 0 or more")
+        if not 0 <= self.seed < APART - self.subjects:
+            raise InputError(f"seed {self.seed}: expected 0 or more, and less than a million")
         if not 0 <= self.fibre_angle <= 45:
             raise InputError(f"fibre angle: {self.fibre_angle:g}, expected 0 to 45 degrees")
         if not FEWEST <= self.nodes <= MOST:
             raise InputError(f"nodes: {self.nodes:,}, expected {FEWEST:,} to {MOST:,}")
+
+    def count(self, kind: Kind) -> int:
+        return self.subjects if kind is Kind.SUBJECT else self.bodies
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +139,16 @@ class AtrialCohort(Sequence[StoredSubject]):
     @cached_property
     def numbers(self) -> list[int]:
         """Of the subjects that are there."""
-        return [k for k in range(self.plan.subjects) if _file(self.folder, k).is_file()]
+        return self._made(Kind.SUBJECT)
+
+    @cached_property
+    def bodies(self) -> list[StoredSubject]:
+        """Read whole: they are small, and have no takes."""
+        return [read_subject(_file(self.folder, Kind.BODY, k)) for k in self._made(Kind.BODY)]
+
+    def _made(self, kind: Kind) -> list[int]:
+        count = self.plan.count(kind)
+        return [k for k in range(count) if _file(self.folder, kind, k).is_file()]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -123,22 +156,23 @@ class AtrialCohort(Sequence[StoredSubject]):
     def __getitem__(self, index):
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
-        return read_subject(_file(self.folder, self.numbers[index]))
+        return read_subject(_file(self.folder, Kind.SUBJECT, self.numbers[index]))
 
     def __repr__(self) -> str:
-        return f"AtrialCohort({len(self)} of {self.plan.subjects} subjects, {self.folder})"
+        bodies = f" and {self.plan.bodies} bodies" if self.plan.bodies else ""
+        return f"AtrialCohort({len(self)} of {self.plan.subjects} subjects{bodies}, {self.folder})"
 
 
 def _begin(folder: Path, plan: AtrialPlan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / PLAN).exists():
         there = _plan_of(folder)
-        if replace(there, subjects=plan.subjects) != plan:
+        if replace(there, subjects=plan.subjects, bodies=plan.bodies) != plan:
             raise InputError(
                 f"{folder} holds a cohort of seed {there.seed} on {there.nodes:,} nodes, fibres "
                 f"off by {there.fibre_angle:g} degrees; name another folder, or these settings"
             )
-        if there.subjects >= plan.subjects:
+        if there.subjects >= plan.subjects and there.bodies >= plan.bodies:
             return
     elif any(folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no atrial cohort; name another folder")
@@ -161,8 +195,8 @@ def _plan_of(folder: Path) -> AtrialPlan:
     return plan
 
 
-def _file(folder: Path, number: int) -> Path:
-    return folder / f"subject_{number:05d}.h5"
+def _file(folder: Path, kind: Kind, number: int) -> Path:
+    return folder / f"{kind.value}_{number:05d}.h5"
 
 
 def _clear_parts(folder: Path) -> None:
@@ -173,7 +207,12 @@ def _clear_parts(folder: Path) -> None:
 def _make_missing(folder: Path, plan: AtrialPlan, count: int, progress: Progress) -> None:
     """A worker that dies takes its pool with it: what was not finished goes to a new one."""
     for _ in range(MOST_DEATHS):
-        missing = [k for k in range(plan.subjects) if not _whole(_file(folder, k))]
+        missing = [
+            (kind, number)
+            for kind in Kind
+            for number in range(plan.count(kind))
+            if not _whole(_file(folder, kind, number))
+        ]
         try:
             return _make(folder, plan, missing, count, progress)
         except BrokenProcessPool:
@@ -184,24 +223,25 @@ def _make_missing(folder: Path, plan: AtrialPlan, count: int, progress: Progress
     )
 
 
-def _make(folder, plan: AtrialPlan, missing: list[int], count: int, progress: Progress) -> None:
+def _make(folder, plan: AtrialPlan, missing, count: int, progress: Progress) -> None:
     if not missing:
         return
-    done = plan.subjects - len(missing)
+    wanted = sum(plan.count(kind) for kind in Kind)
+    done = wanted - len(missing)
     with ProcessPoolExecutor(
         min(count, len(missing)), get_context("spawn"), _begin_worker, (os.getpid(),)
     ) as pool:
-        waiting = [pool.submit(make_subject, folder, plan, number) for number in missing]
+        waiting = [pool.submit(make_person, folder, plan, *which) for which in missing]
         failures = []
         try:
             for future in as_completed(waiting):
                 failures += [future.result()]
                 done += 1
-                progress(f"subject {done} of {plan.subjects}", done / plan.subjects)
+                progress(f"person {done} of {wanted}", done / wanted)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     if said := [failure for failure in failures if failure]:
-        raise TwinError(f"{len(said)} subjects could not be made; the first: {said[0]}")
+        raise TwinError(f"{len(said)} people could not be made; the first: {said[0]}")
 
 
 def _begin_worker(parent: int) -> None:
@@ -210,44 +250,42 @@ def _begin_worker(parent: int) -> None:
     os.environ.update(ONE_THREAD)
 
 
-def make_subject(folder: Path, plan: AtrialPlan, number: int) -> str | None:
+def make_person(folder: Path, plan: AtrialPlan, kind: Kind, number: int) -> str | None:
     """Why it could not be made, if so: the others are made all the same."""
     try:
-        _make_subject(folder, plan, number)
+        with whole_file(_file(folder, kind, number)) as part, h5py.File(part, "w") as file:
+            if kind is Kind.SUBJECT:
+                subject = Subject.draw(plan.seed + number, plan.nodes, plan.fibre_angle)
+            else:
+                subject = Subject.draw(APART + plan.seed + number, BODY_NODES)
+            patches, field = _write_anatomy(file, subject, number)
+            if kind is Kind.SUBJECT:
+                for place, take in enumerate(takes_of(subject, field, plan.seed + number)):
+                    _write_take(file.create_group(f"takes/{place}"), patches, take)
+            file.attrs["whole"] = True
     except TwinError as error:
-        return f"subject {number}: {error}"
+        return f"{kind.value} {number}: {error}"
     return None
 
 
-def _make_subject(folder: Path, plan: AtrialPlan, number: int) -> None:
-    from twin.simulation.atria.patches import Patches
-    from twin.simulation.atria.subject import Subject
-    from twin.simulation.atria.takes import takes_of
-    from twin.simulation.lead_field import LeadField, electrode_places
-
-    seed = plan.seed + number
-    subject = Subject.draw(seed, plan.nodes, plan.fibre_angle)
+def _write_anatomy(file: h5py.File, subject: Subject, number: int) -> tuple[Patches, LeadField]:
+    """What is known of a patient, and beside it the truth."""
     torso = subject.torso.place(subject.atrium)
     patches = Patches.of(subject.atrium)
     field = LeadField.boundary_elements(subject.atrium, torso, keep=False)
-    with whole_file(_file(folder, number)) as part, h5py.File(part, "w") as file:
-        file.attrs["form"] = FORM
-        file.attrs["number"] = number
-        file.attrs["drawn"] = json.dumps(subject.drawn)
-        file["electrodes"] = electrode_places(torso)
-        for name, values in (patches.known() | patches.surroundings(torso)).items():
-            file[f"patches/{name}"] = np.asarray(values, np.float32)
-        file["truth/fields"] = patches.mean_gradients(np.asarray(field.potentials()))
-        parts = subject.conducting.wall.parts(subject.conducting.atrium)
-        file["truth/conductivities"] = patches.mean(np.stack(parts, axis=1)).astype(np.float32)
-        for place, take in enumerate(takes_of(subject, field, seed)):
-            _write_take(file.create_group(f"takes/{place}"), patches, take)
-        file.attrs["whole"] = True
+    file.attrs["form"], file.attrs["number"] = FORM, number
+    file.attrs["drawn"] = json.dumps(subject.drawn)
+    file["electrodes"] = electrode_places(torso)
+    for name, values in (patches.known() | patches.surroundings(torso)).items():
+        file[f"patches/{name}"] = np.asarray(values, np.float32)
+    file["truth/fields"] = patches.mean_gradients(np.asarray(field.potentials()))
+    parts = subject.conducting.wall.parts(subject.conducting.atrium)
+    file["truth/conductivities"] = patches.mean(np.stack(parts, axis=1)).astype(np.float32)
+    file.create_group("takes")
+    return patches, field
 
 
-def _write_take(group: h5py.Group, patches, take) -> None:
-    from twin.simulation.atria.takes import INTERVAL
-
+def _write_take(group: h5py.Group, patches: Patches, take: Take) -> None:
     moments = patches.moments(take.potentials)
     scale = float(np.abs(moments).max()) / 1000 or 1.0
     group.attrs["rhythm"], group.attrs["scale"] = take.rhythm, scale

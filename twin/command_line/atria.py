@@ -1,6 +1,7 @@
 """`twin atria`: make, import, show and simulate left atria; their cohorts and forward model."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -109,9 +110,7 @@ def simulate(
     if as_json:
         say_json(summary)
         return
-    for name, value in summary.items():
-        say(f"{name.replace('_', ' ')}: {value:.4g}" if isinstance(value, float) else
-            f"{name.replace('_', ' ')}: {json.dumps(value)}")  # fmt: skip
+    _say_all(summary)
     say(f"{output}: what was computed, and {output / 'ecg.png'}")
 
 
@@ -122,6 +121,7 @@ def cohort(
     seed: Annotated[int, typer.Option(help="Subject k is drawn by this + k.")] = 0,
     nodes: Annotated[int, typer.Option(help="About so many each.")] = 16_000,
     fibre_angle: Annotated[float, typer.Option(help="Fibres off the rule, degrees (SD).")] = 0.0,
+    bodies: Annotated[int, typer.Option(help="Others, of whom no potentials are simulated.")] = 300,
     workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
 ) -> None:
     """Make a cohort: sinus, paced, re-entry and fibrillation of many subjects, with their ECGs.
@@ -130,7 +130,7 @@ def cohort(
     """
     from twin.simulation.atria.cohort import AtrialCohort, AtrialPlan
 
-    plan = AtrialPlan(subjects, seed, nodes, fibre_angle)
+    plan = AtrialPlan(subjects, seed, nodes, fibre_angle, bodies)
     with watched(speed=False) as progress:
         made = AtrialCohort.make(output, plan, workers, progress)
     say(f"{made}; teach a forward model: twin atria train {output}")
@@ -142,7 +142,8 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help="Continued if begun.")] = Path(
         "forward-model"
     ),
-    epochs: Annotated[int, typer.Option(help="Times that each subject is seen.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Times that each subject is seen.")] = 40,
+    field_epochs: Annotated[int, typer.Option(help="And each body, before that.")] = 120,
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Of the processor; else all.")] = None,
 ) -> None:
@@ -155,8 +156,9 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
+    teaching = Teaching(epochs, field_epochs, seed=seed)
     with watched(speed=False) as progress:
-        model = teach(AtrialCohort.open(source), output, Teaching(epochs, seed=seed), progress)
+        model = teach(AtrialCohort.open(source), output, teaching, progress)
     say(f"{output}: taught on {model.card['taught_subjects']} subjects; R2 on others:")
     say(f"  {json.dumps(model.card['judged'])}")
     say(f"  use it with `twin atria forward --model {output}`")
@@ -187,12 +189,16 @@ def forward(
     if as_json:
         say_json(summary)
         return
-    for name, value in summary.items():
-        say(f"{name.replace('_', ' ')}: {value:.4g}" if isinstance(value, float) else
-            f"{name.replace('_', ' ')}: {json.dumps(value)}")  # fmt: skip
+    _say_all(summary)
     say(
         f"{output / 'ecg.png'}: the ECG; {output / 'conductivities.vtp'}: what tissue was taken for"
     )
+
+
+def _say_all(summary: Mapping[str, object]) -> None:
+    for name, value in summary.items():
+        shown = f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+        say(f"{name.replace('_', ' ')}: {shown}")
 
 
 def _labels(given: list[str]) -> dict:
