@@ -17,7 +17,7 @@ from twin.inverse.model import Model
 from twin.inverse.training.examples import Ground
 from twin.simulation.infarct import Zone
 
-STEPS = 6
+STEPS = 4
 """Points of the way from the healthy to the measured ECG."""
 
 PIECE = 10

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from twin.meshes.cache import remembered
 from twin.meshes.errors import InputError
@@ -17,6 +18,10 @@ FOOT = 5.0
 SPAN = 600.0
 CYCLE = 1000.0
 UPSTROKE = -40.0
+LONGEST = 495.0
+"""ms: as far as the cell model reaches. Longer ones count as it."""
+TABLES = Path(__file__).parent / "tables"
+"""That come with the package."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,26 +33,28 @@ class ActionPotentials:
     """
 
     durations: Float[np.ndarray, " durations"]
-    potentials: Float[np.ndarray, "durations samples"]
+    potentials: Float32[np.ndarray, "durations samples"]
 
     @staticmethod
     def of(
         model: TenTusscherPanfilov | None = None,
         shortest: float = 160.0,
-        longest: float = 480.0,
+        longest: float = LONGEST,
         spacing: float = 5.0,
     ) -> "ActionPotentials":
         """From `model` paced at 1 Hz, its repolarising currents scaled to reach each duration.
 
-        Computed once and kept in the cache folder.
+        Those of the defaults come with the package; others are computed once and kept in the cache
+        folder.
         """
         model = model or TenTusscherPanfilov()
-        settings = (model, shortest, longest, spacing, SAMPLE, FOOT, SPAN, FORM)
+        settings = (model, shortest, longest, spacing, SAMPLE, FOOT, SPAN, FORM, "single")
         key = sha256(repr(settings).encode())
         arrays = remembered(
             "action_potentials",
             key.hexdigest(),
             lambda: _compute(model, shortest, longest, spacing),
+            TABLES,
         )
         return ActionPotentials(arrays["durations"], arrays["potentials"])
 
@@ -61,7 +68,7 @@ class ActionPotentials:
     ) -> Float[np.ndarray, " points"]:
         """mV at so many ms since the upstroke in cells of these durations, linear in both; at rest
         where the upstroke is infinitely far off. Single precision."""
-        table = self.potentials.astype(np.float32)
+        table = self.potentials
         row, lower = _share((durations - self.durations[0]) / np.diff(self.durations[:2]), table, 0)
         column, right = _share((since + FOOT) / SAMPLE, table, 1)
         above, below = (
@@ -88,7 +95,7 @@ def _compute(model, shortest, longest, spacing) -> dict[str, np.ndarray]:
         )
     exact = np.exp(np.interp(wanted, reached[::-1], np.log(factors[::-1])))
     traces = [_from_upstroke(trace) for trace in _beats(model, exact)]
-    return {"durations": wanted, "potentials": np.array(traces)}
+    return {"durations": wanted, "potentials": np.array(traces, np.float32)}
 
 
 def _beats(model, factors: np.ndarray) -> Float[np.ndarray, "cells samples"]:

@@ -149,6 +149,8 @@ def _as_text(mesh: pyvista.DataSet) -> str:
     writer = vtkXMLPolyDataWriter() if surface else vtkXMLUnstructuredGridWriter()
     writer.SetInputData(mesh)
     writer.SetDataModeToBinary()
+    # Numbers in double precision pack no better with more effort.
+    writer.SetCompressionLevel(1)
     writer.SetWriteToOutputString(True)
     writer.Write()
     return writer.GetOutputString()

@@ -45,6 +45,19 @@ def test_it_is_computed_once(table, monkeypatch, tmp_path):
     assert len(calls) == 2
 
 
+def test_those_that_come_with_the_package_are_what_the_model_makes(monkeypatch, tmp_path):
+    """Where this fails after a change of the cell model: `twin.simulation.action_potential`'s table
+    is made anew by copying the one file of the cache's folder `action_potentials` to
+    simulation/tables, in place of the one there."""
+    monkeypatch.setenv("TWIN_CACHE", str(tmp_path))
+    shipped = ActionPotentials.of()
+    assert not list(tmp_path.rglob("*.npz")), "it was computed"
+    few = shipped.durations[::20]
+    made = ActionPotentials.of(shortest=few[0], longest=few[-1], spacing=few[1] - few[0])
+    np.testing.assert_allclose(made.durations, few)
+    np.testing.assert_allclose(made.potentials, shipped.potentials[::20], atol=0.05)
+
+
 def test_a_duration_out_of_reach_is_an_error():
     with pytest.raises(InputError, match="the cell model reaches"):
         ActionPotentials.of(shortest=20, longest=30)

@@ -121,7 +121,7 @@ def cohort(
     seed: Annotated[int, typer.Option(help="Subject k is drawn by this + k.")] = 0,
     nodes: Annotated[int, typer.Option(help="About so many each.")] = 16_000,
     fibre_angle: Annotated[float, typer.Option(help="Fibres off the rule, degrees (SD).")] = 0.0,
-    bodies: Annotated[int, typer.Option(help="Others, of whom no potentials are simulated.")] = 300,
+    bodies: Annotated[int, typer.Option(help="Others, of whom no potentials are simulated.")] = 200,
     workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
 ) -> None:
     """Make a cohort: sinus, paced, re-entry and fibrillation of many subjects, with their ECGs.

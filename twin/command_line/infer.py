@@ -1,5 +1,6 @@
 """`twin infer`: from a heart and an ECG to where the scar is, and how sure that is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -27,21 +28,24 @@ def infer(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Find the infarct: a report, a mesh for ParaView, and every figure with its interval."""
-    from twin.inverse.inference import Inference
-    from twin.inverse.model import Model
     from twin.meshes.files import file_hash
     from twin.meshes.formats import read_heart
-    from twin.report.writing import check_report, write_report
     from twin.simulation.ecg import ECG
-    from twin.simulation.settings import Body
-    from twin.simulation.simulation import torso_for
 
     declared = {k: v for k, v in (("rate", rate), ("unit", ecg_unit)) if v is not None}
-    check_report(output)
-    with watched() as progress:
+    with watched() as progress, ThreadPoolExecutor(1) as beside:
+        # Another process parses the heart: time to load what torch and JAX bring.
+        reading = beside.submit(read_heart, heart, unit=unit, axes=axes, progress=progress)
+        from twin.inverse.inference import Inference
+        from twin.inverse.model import Model
+        from twin.report.writing import check_report, write_report
+        from twin.simulation.settings import Body
+        from twin.simulation.simulation import torso_for
+
+        check_report(output)
         recorded = ECG.read(ecg, **declared)
         taught = Model.read(model)
-        read = read_heart(heart, unit=unit, axes=axes, progress=progress)
+        read = reading.result()
         body = Body(
             skin=str(torso.absolute()) if torso else "",
             electrodes=str(electrodes.absolute()) if electrodes else "",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -36,12 +37,45 @@ from twin.simulation.repolarisation import ElectrotonicCoupling
 
 SEXES = (Sex.FEMALE, Sex.MALE)
 
-LONGEST = 495.0
-"""Action potential in the table, ms: as far as the cell model reaches. Longer ones count as it."""
-
-
 FINER = (1.0, 1.5, 2.2)
 """Times the nodes that are asked for, tried for an even mesh until it holds together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conduction:
+    """What the front meets in the heart of a person whom `seed` draws."""
+
+    seed: int
+    heart: Heart
+
+    @cached_property
+    def physiology(self) -> Physiology:
+        """The healthy mean, with this person's tree."""
+        random = np.random.default_rng([self.seed, 1])
+        return Physiology(tree_seed=int(random.integers(2**31)))
+
+    @cached_property
+    def tree(self) -> Purkinje:
+        return self.physiology.tree(self.heart)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """Fronts from the bundle of His, on the device."""
+        places, nodes = locate_sources(self.heart, None, self.tree)
+        return jax.device_put(pose(self.heart, places, nodes, self.tree))
+
+    @cached_property
+    def coupling(self) -> ElectrotonicCoupling:
+        return ElectrotonicCoupling.of(self.heart, self.physiology.coupling)
+
+    @cached_property
+    def in_health(self) -> tuple[Float[Array, " points"], Float[Array, " points"]]:
+        """Times from the first activation, and durations, ms."""
+        tissue = self.physiology.tissue(self.heart)
+        times = _times(self.problem, tissue.speeds.astype(np.float32), tissue.blocked)
+        times = times - times.min()
+        durations = jnp.asarray(self.physiology.durations.durations(self.heart), jnp.float32)
+        return times, evened(self.coupling, times, durations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +108,17 @@ class Patient:
         with stage("lead field"):
             lead_field = _lead_field(recipe.patients, heart, torso)
         with stage("preparation"):
-            return _with_reference(recipe, seed, heart, lead_field, body)
+            return _with_reference(recipe, Conduction(seed, heart), lead_field, body)
 
     @staticmethod
     def around(heart: Heart, torso: Torso, recipe: Recipe, seed: int = 0) -> "Patient":
-        """Someone's own heart in a torso that stands around it already."""
-        with stage("lead field"):
-            lead_field = _lead_field(recipe.patients, heart, torso, keep=True)
-        with stage("preparation"):
-            return _with_reference(recipe, seed, heart, lead_field, {})
+        """Someone's own heart in a torso that stands around it already. Of the lead field and the
+        conduction neither needs the other: each has a core."""
+        conduction = Conduction(seed, heart)
+        with stage("preparation"), ThreadPoolExecutor(1) as beside:
+            computing = beside.submit(_lead_field, recipe.patients, heart, torso, keep=True)
+            _ = conduction.in_health
+            return _with_reference(recipe, conduction, computing.result(), {})
 
     def write(self, group: h5py.Group) -> None:
         """Everything that `read` needs, and nothing that depends on when it is written."""
@@ -107,24 +143,24 @@ class Patient:
         return Patient(words["seed"], heart, lead_field, words["body"], **health)
 
     @cached_property
+    def conduction(self) -> "Conduction":
+        return Conduction(self.seed, self.heart)
+
+    @property
     def physiology(self) -> Physiology:
-        """The healthy mean, with this person's tree."""
-        random = np.random.default_rng([self.seed, 1])
-        return Physiology(tree_seed=int(random.integers(2**31)))
+        return self.conduction.physiology
 
-    @cached_property
+    @property
     def tree(self) -> Purkinje:
-        return self.physiology.tree(self.heart)
+        return self.conduction.tree
 
-    @cached_property
+    @property
     def problem(self) -> Problem:
-        """Fronts from the bundle of His, on the device."""
-        places, nodes = locate_sources(self.heart, None, self.tree)
-        return jax.device_put(pose(self.heart, places, nodes, self.tree))
+        return self.conduction.problem
 
-    @cached_property
+    @property
     def coupling(self) -> ElectrotonicCoupling:
-        return ElectrotonicCoupling.of(self.heart, self.physiology.coupling)
+        return self.conduction.coupling
 
     @cached_property
     def stiffness(self) -> ElementStiffness:
@@ -136,7 +172,7 @@ class Patient:
         return ForwardECG.of_weights(
             weights,
             self.heart.tetrahedra,
-            ActionPotentials.of(longest=LONGEST),
+            ActionPotentials.of(),
             start,
             samples,
             self.lead_field.method,
@@ -199,17 +235,17 @@ def _lead_field(patients: Patients, heart: Heart, torso: Torso, keep: bool = Fal
     return LeadField.boundary_elements(heart, torso, keep=keep)
 
 
-def _with_reference(recipe, seed, heart, lead_field, body) -> Patient:
+def _with_reference(
+    recipe: Recipe, conduction: Conduction, lead_field: LeadField, body: Mapping[str, float]
+) -> Patient:
     """The patient, with its times and ECG in health."""
-    unknown = np.zeros(0, np.float32), np.zeros((8, 0), np.float32)
-    patient = Patient(seed, heart, lead_field, body, *unknown)
-    tissue = patient.physiology.tissue(heart)
-    times = _times(patient.problem, tissue.speeds.astype(np.float32), tissue.blocked)
-    times = times - times.min()
-    durations = jnp.asarray(patient.physiology.durations.durations(heart), jnp.float32)
-    durations = evened(patient.coupling, times, durations)
+    times, durations = conduction.in_health
+    unseen = np.zeros((8, 0), np.float32)
+    patient = Patient(
+        conduction.seed, conduction.heart, lead_field, body, np.asarray(times), unseen
+    )
     ecg = seen(patient.forward(*window(recipe)), times, durations)
-    return replace(patient, times=np.asarray(times), ecg=np.asarray(ecg, np.float32))
+    return replace(patient, ecg=np.asarray(ecg, np.float32))
 
 
 @jax.jit
