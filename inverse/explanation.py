@@ -58,16 +58,15 @@ def explain_beat(
     asked = _Question(model, ground, present)
     healthy = np.where(present[:, None], levelled(ground.portrait.reference), 0.0)
     seen = np.where(present[:, None], beat, 0.0)
-    gradients = np.mean([asked.gradients(m) for m in _way(healthy, seen)], axis=0)
-    relevance = gradients * (seen - healthy)
+    relevance = asked.mean_gradients(_way(healthy, seen)) * (seen - healthy)
     by_segment = np.abs(relevance).sum(axis=2)
     by_segment /= np.maximum(by_segment.sum(axis=1, keepdims=True), 1e-12)
     whole = np.einsum("s,slt->lt", asked.shares_of_mass, relevance)
     return Explanation(whole, by_segment, _deletion(asked, seen, healthy, whole, present))
 
 
-def _way(start: np.ndarray, end: np.ndarray):
-    return (start + (k + 0.5) / STEPS * (end - start) for k in range(STEPS))
+def _way(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    return np.stack([start + (k + 0.5) / STEPS * (end - start) for k in range(STEPS)])
 
 
 class _Question:
@@ -85,23 +84,30 @@ class _Question:
         self.shares_of_mass = member.sum(axis=0) / max(member.sum(), 1e-9)
         self.member = torch.from_numpy((member / np.maximum(member.sum(axis=0), 1e-9)).astype("f4"))
 
-    def scar(self, beat: Tensor) -> Tensor:
-        """Share of each segment, 17."""
-        network = self.model.network
-        latent, _ = network.places(beat[None], self.present, self.portrait, self.reference)
-        belief, _ = network.at_nodes(latent, *self.model.places)
-        probability = (belief[0] / self.model.calibration.temperature).softmax(dim=-1)
-        return probability[:PLACES, Zone.SCAR] @ self.member
+    def scar(self, beats: Tensor) -> Tensor:
+        """Share of each segment: beats x 17."""
+        network, count = self.model.network, len(beats)
+        present, portrait, reference = (
+            one.expand(count, *one.shape[1:])
+            for one in (self.present, self.portrait, self.reference)
+        )
+        latent, _ = network.places(beats, present, portrait, reference)
+        places = (one.expand(count, -1, -1) for one in self.model.places)
+        belief, _ = network.at_nodes(latent, *places)
+        probability = (belief / self.model.calibration.temperature).softmax(dim=-1)
+        return probability[:, :PLACES, Zone.SCAR] @ self.member
 
-    def gradients(self, beat: Float[np.ndarray, "8 time"]) -> Float[np.ndarray, "17 8 time"]:
-        given = torch.from_numpy(beat.astype(np.float32)).requires_grad_()
-        scar = self.scar(given)
-        rows = [torch.autograd.grad(one, given, retain_graph=True)[0] for one in scar]
+    def mean_gradients(
+        self, beats: Float[np.ndarray, "beats 8 time"]
+    ) -> Float[np.ndarray, "17 8 time"]:
+        given = torch.from_numpy(beats.astype(np.float32)).requires_grad_()
+        sums = self.scar(given).sum(dim=0)
+        rows = [torch.autograd.grad(one, given, retain_graph=True)[0].mean(dim=0) for one in sums]
         return torch.stack(rows).numpy()
 
     @torch.no_grad()
     def total(self, beat: Float[np.ndarray, "8 time"]) -> float:
-        scar = self.scar(torch.from_numpy(beat.astype(np.float32))).numpy()
+        scar = self.scar(torch.from_numpy(beat.astype(np.float32))[None])[0].numpy()
         return float(scar @ self.shares_of_mass)
 
 

@@ -25,6 +25,8 @@ FARTHEST = 800.0
 """mm from the centre beyond which no shape reaches."""
 
 RELAXATIONS = 20
+HALVINGS, NEWTON_STEPS, LEAST_SLOPE = 8, 5, 0.05
+"""With which a direction's end is found: to 3 mm, then to rounding; the slope is of a distance."""
 
 
 @dataclass(frozen=True)
@@ -143,15 +145,21 @@ def fibonacci_sphere(count: int) -> Float[np.ndarray, "count 3"]:
 
 
 def _reach(shape, centre, directions):
-    """How far each direction goes before it leaves the shape, mm along unit vectors; bisection."""
+    """How far each direction goes before it leaves the shape, mm along unit vectors: halved until
+    it is known to some millimetres, then by Newton's method."""
     length = np.linalg.norm(directions, axis=1)
     unit = directions / length[:, None]
     low, high = np.zeros(len(unit)), np.full(len(unit), FARTHEST)
-    for _ in range(30):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         within = shape((centre + middle[:, None] * unit).T).value < 0
         low, high = np.where(within, middle, low), np.where(within, high, middle)
-    return (low + high) / 2 / length
+    far = (low + high) / 2
+    for _ in range(NEWTON_STEPS):
+        level = shape((centre + far[:, None] * unit).T)
+        slope = np.maximum((level.gradient * unit.T).sum(axis=0), LEAST_SLOPE)
+        far = np.clip(far - level.value / slope, low, high)
+    return far / length
 
 
 def _outwards(points, triangles):
