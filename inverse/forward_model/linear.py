@@ -13,6 +13,8 @@ from torch import Tensor
 from twin.inverse.forward_model.examples import Example, Recording
 from twin.inverse.forward_model.portrait import ACROSS, COORDINATES, REGIONS
 
+GRID = 500
+"""Places at which a ridge looks: the first patches of a subject, which lie far from each other."""
 EVERY = 4
 """Frames between those that a ridge is fitted to."""
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -49,7 +51,7 @@ class IsotropicPseudoEcg:
 @dataclass(frozen=True, eq=False)
 class RidgeLeadField:
     """One matrix for everybody, from what is known at the places of a grid on the atrium's
-    coordinates (the patches of the first subject) to the leads. `moments` are richer than the
+    coordinates (patches of the first subject) to the leads. `moments` are richer than the
     potentials: gradients, with and without the fibres, in the body's own axes."""
 
     grid: cKDTree
@@ -59,7 +61,7 @@ class RidgeLeadField:
 
     @staticmethod
     def of(examples: Sequence[Example], moments: bool) -> "RidgeLeadField":
-        places = _places(examples[0].tissue)
+        places = _places(examples[0].tissue)[:GRID]
         empty = RidgeLeadField(cKDTree(places), places, moments, np.zeros((0, 12)))
         judged = examples[::5]
         taught = [e for k, e in enumerate(examples) if k % 5]

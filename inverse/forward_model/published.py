@@ -23,6 +23,8 @@ from twin.inverse.forward_model.portrait import COORDINATES, FROM_MIDDLE, NORMAL
 from twin.inverse.networks.optimiser import adamw
 from twin.meshes.progress import Progress, silent
 
+PATCHES = 500
+"""That it is shown: the first ones, which lie far from each other as all do."""
 MODES, NEIGHBOURS = 32, 8
 WIDTH = 48
 WINDOW = 128
@@ -51,17 +53,17 @@ class Surface:
 
     @staticmethod
     def of(example: Example) -> "Surface":
-        by_patch = example.views[0]
+        by_patch, tissue = example.views[0, :PATCHES], example.tissue[:PATCHES]
         where, faces = by_patch[:, FROM_MIDDLE], by_patch[:, NORMAL]
-        areas = example.areas.numpy()
-        values, vectors = _modes(where.numpy() * SIZE, faces.numpy(), areas)
-        features = torch.cat([faces, where, example.tissue], dim=1)
+        areas = example.areas[:PATCHES]
+        values, vectors = _modes(where.numpy() * SIZE, faces.numpy(), areas.numpy())
+        features = torch.cat([faces, where, tissue], dim=1)
         return Surface(
             features,
             torch.from_numpy(vectors.astype(np.float32)),
             torch.from_numpy(np.log1p(values * 100).astype(np.float32)),
-            example.areas / example.areas.sum(),
-            _cells(example.tissue),
+            areas / areas.sum(),
+            _cells(tissue),
         )
 
 
@@ -171,7 +173,7 @@ def window_starts(times: int) -> list[int]:
 
 
 def windows_of(recording: Recording, starts: Sequence[int]) -> Tensor:
-    shown = (recording.means.float() - REST) / SPAN
+    shown = (recording.means[:PATCHES].float() - REST) / SPAN
     return torch.stack([shown[:, start : start + WINDOW] for start in starts])
 
 

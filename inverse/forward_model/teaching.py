@@ -64,9 +64,10 @@ def teach(
     progress: Progress = silent,
     folder: Path | None = None,
 ) -> ForwardNet:
-    """Fields from all of them, conductivities from the `examples`."""
+    """Fields from the bodies, or where there are none from the `examples`; conductivities from
+    these."""
     places = (folder / "field", folder / "conduction") if folder else (None, None)
-    field = teach_field([*bodies, *examples], teaching, progress, places[0])
+    field = teach_field(bodies or examples, teaching, progress, places[0])
     return teach_conduction(examples, field, teaching, progress, places[1])
 
 

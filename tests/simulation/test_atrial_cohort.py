@@ -13,7 +13,7 @@ import pytest
 from twin.meshes.errors import InputError
 from twin.simulation.atria.cohort import AtrialCohort, AtrialPlan
 
-FEW = AtrialPlan(subjects=2, seed=5, nodes=8_000)
+FEW = AtrialPlan(subjects=2, seed=5, nodes=8_000, bodies=1)
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,21 @@ def test_every_subject_has_rhythms_anatomy_and_truth(cohort):
         assert take.moments.shape[:3] == (patches, 2, 3)
         assert take.leads.shape == (8, take.moments.shape[3])
         assert 0.005 < np.abs(take.leads).max() < 1.0
+
+
+def test_beats_begin_at_rest_and_rise_above_zero(cohort):
+    """Each patch's mean potential, before the front comes and after it has passed."""
+    for take in cohort[0].takes[:3]:
+        assert np.all(take.means[:, 0] < -78)
+        assert np.all(take.means.max(axis=1) > -5)
+
+
+def test_bodies_have_no_takes_and_are_other_people(cohort):
+    (body,) = cohort.bodies
+    assert body.takes == ()
+    assert body.fields.shape == (9, len(body.patches["areas"]), 3)
+    assert body.drawn not in [subject.drawn for subject in cohort]
+    assert len(cohort) == 2
 
 
 def test_leads_are_what_moments_fields_and_conductivities_make(cohort):
@@ -108,6 +123,8 @@ def alive(group: int) -> bool:
     [
         ({"subjects": 0}, "expected 1 or more"),
         ({"seed": -1}, "expected 0 or more"),
+        ({"seed": 1_000_000}, "less than a million"),
+        ({"bodies": -1}, "expected 0 or more"),
         ({"nodes": 10}, "expected 8,000 to 100,000"),
         ({"fibre_angle": 90.0}, "0 to 45 degrees"),
     ],
