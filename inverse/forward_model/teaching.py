@@ -26,7 +26,7 @@ from twin.meshes.progress import Progress, silent
 
 SAVED_EVERY = 60.0
 """Seconds between checkpoints: what a killed run loses."""
-AT_ONCE = 160
+AT_ONCE = 100
 """Moments of a recording in one step."""
 UNREAD = 0.25
 """Share of the steps in which the model is not told how fronts passed: it can do without."""
