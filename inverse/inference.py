@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from twin.inverse.finding import Finding
+from twin.inverse.finding import Explanation, Finding
 from twin.inverse.measured import Measured, measured_beat, onset_of
 from twin.inverse.model import Model, Reading
 from twin.inverse.portrait import Portrait
@@ -107,20 +108,28 @@ class Inference:
             card=self.model.card,
             origin=dict(origin or {}),
         )
-        if refine:
-            progress("refining by simulation", 0.6)
-            from twin.inverse.refinement import refined
-
-            with self._clocked("refinement"):
-                finding = refined(self, finding)
-        if explain:
-            progress("explaining", 0.9)
-            from twin.inverse.explanation import explain as told
-
-            with self._clocked("explanation"):
-                finding = replace(finding, explanation=told(self))
+        with ThreadPoolExecutor(1) as beside:
+            explaining = beside.submit(self._explained) if explain else None
+            if refine:
+                progress("refining by simulation", 0.6)
+                finding = self._refined(finding)
+            if explaining:
+                progress("explaining", 0.9)
+                finding = replace(finding, explanation=explaining.result())
         progress("done", 1.0)
         return replace(finding, seconds=dict(self.seconds))
+
+    def _refined(self, finding: Finding) -> Finding:
+        from twin.inverse.refinement import refined
+
+        with self._clocked("refinement"):
+            return refined(self, finding)
+
+    def _explained(self) -> Explanation:
+        from twin.inverse.explanation import explain
+
+        with self._clocked("explanation"):
+            return explain(self)
 
     def _warnings(self) -> tuple[str, ...]:
         heart = self.heart.provenance.get("remarks", ())

@@ -90,38 +90,41 @@ def fit_scar(
         model.calibration.misfit,
     )
 
+    def simulated(theta):
+        return _simulated(jnp.asarray(theta, jnp.float32), *given)
+
     def cost(theta):
-        value, slope = _cost_and_slope(jnp.asarray(theta, jnp.float32), *given)
+        (value, _), slope = simulated(theta)
         return float(value), np.asarray(slope, float)
 
     start = np.zeros(len(modes) + len(NUISANCES))
     found = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxfun": TURNS}).x
     scar, nuisance = found[: len(modes)], found[len(modes) :]
     change = np.asarray(scar @ modes)
+    same = np.concatenate([np.zeros(len(modes)), nuisance])
+    # By the function that is compiled already: another one would take longer to compile.
     beats = {
-        name: np.asarray(synthesis.ecg(*(jnp.asarray(x, jnp.float32) for x in (at, gap, n))))
-        for name, at, n in (
-            ("before", level, np.zeros(len(NUISANCES))),
-            ("same", level, nuisance),
-            ("after", level + change, nuisance),
-        )
+        name: np.asarray(simulated(theta)[0][1])
+        for name, theta in (("before", start), ("same", same), ("after", found))
     }
     residuals = {name: residual(beat, measured) for name, beat in beats.items()}
     best = min(("before", "same"), key=lambda name: residuals[name])
     return Fit(change, nuisance, residuals[best], residuals["after"], beats[best], beats["after"])
 
 
-def _cost(theta, static, level, gap, modes, spreads, seen, present, noise) -> Array:
-    """Minus the log of the posterior: relative misfit over its noise, and how far the parameters
-    are from what is expected."""
+def _cost(
+    theta, static, level, gap, modes, spreads, seen, present, noise
+) -> tuple[Array, Float[Array, "8 time"]]:
+    """Minus the log of the posterior - relative misfit over its noise, and how far the parameters
+    are from what is expected - and the ECG."""
     scar, nuisance = theta[: len(modes)], theta[len(modes) :]
     beat = beat_of(static, level + scar @ modes, gap, nuisance * spreads)
     wrong = jnp.where(present[:, None], beat - seen, 0.0)
     relative = (wrong**2).sum() / (seen**2).sum()
-    return NUMBERS * relative / (2 * noise**2) + (theta**2).sum() / 2
+    return NUMBERS * relative / (2 * noise**2) + (theta**2).sum() / 2, beat
 
 
-_cost_and_slope = jax.jit(jax.value_and_grad(_cost))
+_simulated = jax.jit(jax.value_and_grad(_cost, has_aux=True))
 
 
 def levels(logits: Float[np.ndarray, "rows 3"]):
