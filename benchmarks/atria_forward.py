@@ -37,7 +37,7 @@ from twin.simulation.atria.ecg import AtrialLeads
 from twin.simulation.ecg import ECG
 from twin.simulation.lead_field import LeadField
 
-PLAN, QUICK_PLAN = AtrialPlan(125, bodies=200), AtrialPlan(10, bodies=6)
+PLAN, QUICK_PLAN = AtrialPlan(120, bodies=200), AtrialPlan(10, bodies=6)
 FOLDS, QUICK_FOLDS = 5, 2
 THEIR_EPOCHS, QUICK_EPOCHS = 8, 1
 

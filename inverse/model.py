@@ -191,4 +191,5 @@ def softmax(logits: Float[np.ndarray, "rows zones"]) -> Float[np.ndarray, "rows 
 
 def _spread(samples, weights, placement) -> Float[np.ndarray, " nodes"]:
     scar = weights @ (samples == Zone.SCAR)
-    return placement.spread(np.sqrt(scar * (1 - scar))).astype(np.float32)
+    # Weights add up to 1 but for rounding.
+    return placement.spread(np.sqrt(np.clip(scar * (1 - scar), 0, None))).astype(np.float32)
