@@ -36,7 +36,7 @@ def plot_scores(rows: Mapping[str, Scores], path: Path) -> None:
     axes.set_xlim(-0.1, 1.0)
     axes.set_xlabel("R2 on subjects that were not taught")
     axes.grid(axis="x", alpha=0.4)
-    axes.legend(loc="lower left", fontsize=8)
+    figure.legend(loc="outside upper center", ncols=4, fontsize=8)
     _save(figure, path)
 
 

@@ -19,8 +19,7 @@ USUAL_SPACING = 6.0
 """mm; edges are about as long, which makes some 1,200 triangles of a pool."""
 
 ATRIAL_SPACING = 4.0
-"""mm; an atrium is smaller. With 6 mm the field at its wall is 9 % off that with 3 mm, with 4 mm
-5 % (docs/atria.md)."""
+"""mm; an atrium is smaller (docs/atria.md says what 6 mm would cost)."""
 
 KEPT_TRIANGLES = 2500
 """Of the endocardium, for finding the blood's shape."""
