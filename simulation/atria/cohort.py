@@ -172,8 +172,11 @@ def _begin(folder: Path, plan: AtrialPlan) -> None:
                 f"{folder} holds a cohort of seed {there.seed} on {there.nodes:,} nodes, fibres "
                 f"off by {there.fibre_angle:g} degrees; name another folder, or these settings"
             )
-        if there.subjects >= plan.subjects and there.bodies >= plan.bodies:
-            return
+        plan = replace(
+            plan,
+            subjects=max(there.subjects, plan.subjects),
+            bodies=max(there.bodies, plan.bodies),
+        )
     elif any(folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no atrial cohort; name another folder")
     with whole_file(folder / PLAN) as part:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from twin.meshes.errors import InputError
+from twin.simulation.atria import cohort as module
 from twin.simulation.atria.cohort import AtrialCohort, AtrialPlan
 
 FEW = AtrialPlan(subjects=2, seed=5, nodes=8_000, bodies=1)
@@ -82,6 +83,13 @@ def test_what_is_missing_or_damaged_is_made_again(cohort):
     made = AtrialCohort.make(cohort.folder, FEW, workers=1)
     np.testing.assert_array_equal(made[0].takes[0].leads, before[0])
     assert second.stat().st_mtime_ns == before[1]
+
+
+def test_more_of_one_kind_hides_nothing_of_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_make_missing", lambda *_: None)
+    for plan in (AtrialPlan(40, bodies=2), AtrialPlan(20, bodies=9)):
+        cohort = AtrialCohort.make(tmp_path / "cohort", plan, workers=1)
+    assert (cohort.plan.subjects, cohort.plan.bodies) == (40, 9)
 
 
 def test_a_run_killed_in_the_middle_leaves_whole_files_and_no_workers(tmp_path):
