@@ -111,7 +111,8 @@ def run(
 
 def _explain(reply: dict[str, Any], limits: Limits) -> str:
     if reply["fault"] == "time":
-        return f"reading it took more than {limits.seconds:.0f} s and was stopped; it is damaged"
+        late = f"reading it took more than {limits.seconds:.0f} s and was stopped"
+        return f"{late}; it is damaged, or the machine has no time for it"
     if reply["fault"] == "memory":
         return f"reading it needs more than {limits.bytes / GIGABYTE:.0f} GB; it is damaged"
     if reply["fault"] == "crash":
