@@ -15,7 +15,7 @@ from twin.meshes.formats.atria import grid_of
 from twin.meshes.formats.vtkhdf_series import read_series
 from twin.meshes.progress import Progress, silent
 from twin.meshes.torso import Torso
-from twin.simulation.recording.paper import plot_ecg
+from twin.simulation.recording.paper import plot_ecgs
 
 
 def forward_to(
@@ -40,7 +40,8 @@ def forward_to(
     progress("forward model", 0.6)
     ecg = ready.ecg(values, rate, read)
     ecg.write(folder / "ecg.csv")
-    plot_ecg(ecg, folder / "ecg.png", title="Left atrium, learned forward model")
+    # Nothing is measured: there are no ventricles.
+    plot_ecgs({"": ecg}, folder / "ecg.png", title="Left atrium, learned forward model")
     _write_conductivities(ready, values if read else None, rate, folder / "conductivities.vtp")
     summary: dict[str, float | str | bool] = {
         "potentials": str(potentials),

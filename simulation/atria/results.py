@@ -27,7 +27,7 @@ from twin.simulation.atria.rhythm import (
 )
 from twin.simulation.atria.sites import RHYTHMS
 from twin.simulation.ecg import ECG
-from twin.simulation.recording.paper import plot_ecg
+from twin.simulation.recording.paper import plot_ecgs
 
 FIBRILLATION = "fibrillation"
 CELLS = ("modified-mitchell-schaeffer", "courtemanche")
@@ -67,7 +67,8 @@ def simulate_to(
     else:
         ecg, summary = _beat(folder, conducting, leads, rhythm)
     ecg.write(folder / "ecg.csv")
-    plot_ecg(ecg, folder / "ecg.png", title=f"Left atrium, {rhythm}")
+    # Nothing is measured: there are no ventricles.
+    plot_ecgs({"": ecg}, folder / "ecg.png", title=f"Left atrium, {rhythm}")
     summary = {"rhythm": rhythm, "atrium": atrium.content, **summary}
     with whole_file(folder / "summary.json") as part:
         part.write_text(json.dumps(summary, indent=1))
