@@ -34,12 +34,13 @@ from twin.meshes.torso import Torso
 from twin.simulation.atria.cohort import FORM, AtrialCohort, AtrialPlan
 from twin.simulation.atria.conduction import AtrialWall
 from twin.simulation.atria.ecg import AtrialLeads
+from twin.simulation.atria.rhythm import SETTLING, fibrillate
 from twin.simulation.ecg import ECG
 from twin.simulation.lead_field import LeadField
 
-PLAN, QUICK_PLAN = AtrialPlan(120, bodies=200), AtrialPlan(10, bodies=6)
+PLAN, QUICK_PLAN = AtrialPlan(120, bodies=600), AtrialPlan(10, bodies=6)
 FOLDS, QUICK_FOLDS = 5, 2
-THEIR_EPOCHS, QUICK_EPOCHS = 8, 1
+THEIR_EPOCHS, QUICK_EPOCHS = 30, 1
 
 
 def figures(quick: bool) -> Iterator[Figure]:
@@ -71,11 +72,12 @@ def figures(quick: bool) -> Iterator[Figure]:
 def _rows(cohort, examples, folder: Path, quick: bool) -> dict[str, Scores]:
     teaching = Teaching(2, 2) if quick else Teaching()
     bodies = [example_of(body) for body in cohort.bodies]
-    field = teach_field(bodies, teaching, folder=folder / "field")
+    # What was kept is of this way of teaching: the numbers go up when that changes.
+    field = teach_field(bodies, teaching, folder=folder / "field-2")
     kinds = {
-        "ours": ours(field, teaching),
+        "ours-2": ours(field, teaching),
         "linear": linear,
-        "published": published(QUICK_EPOCHS if quick else THEIR_EPOCHS),
+        "published-2": published(QUICK_EPOCHS if quick else THEIR_EPOCHS),
     }
     rows: dict[str, Scores] = {}
     for name, rows_of in kinds.items():
@@ -122,20 +124,20 @@ def _slug(name: str) -> str:
 
 
 def _speed(quick: bool) -> Iterator[Figure]:
-    """One second at 500 Hz on the mesh that fibrillation is simulated on, beside the solution of
-    the bounded torso and its set-up; both know the atrium and the torso."""
-    atrium = Atrium.sample(1, nodes=10_000 if quick else 30_000)
+    """One second of fibrillation at 500 Hz on the mesh that it is simulated on, beside the solution
+    of the bounded torso and its set-up; both know the atrium and the torso."""
+    atrium = Atrium.sample(1, nodes=16_000 if quick else 30_000)
     torso = Torso.template().place(atrium)
-    random = np.random.default_rng(0)
-    potentials = random.normal(-60, 20, (500, len(atrium.points))).astype(np.float32)
+    run = fibrillate(AtrialWall().of(atrium), SETTLING + 1000.0, interval=2.0)
+    potentials = np.asarray(run.potentials[-500:], np.float32)
     model = ForwardModel.read()
     ready = model.prepared(atrium, torso)
     ready.ecg(potentials, 500.0)
-    ours_taken = min(_taken(lambda: ready.ecg(potentials, 500.0)) for _ in range(3))
+    ours_taken = min(_taken(lambda: ready.ecg(potentials, 500.0)) for _ in range(5))
     set_up = _taken(lambda: model.prepared(atrium, torso).ecg(potentials[:20], 500.0))
-    theirs = min(_taken(lambda: _bounded(atrium, torso, potentials)) for _ in range(2))
+    theirs = min(_taken(lambda: _bounded(atrium, torso, potentials)) for _ in range(5))
     nodes = len(atrium.points)
-    how = f"1 s of potentials at 500 Hz on {nodes:,} nodes, {machine()}"
+    how = f"1 s of fibrillation at 500 Hz on {nodes:,} nodes, {machine()}"
     yield at_most("forward_1s_seconds", ours_taken, 0.3, "s", how)
     yield report("forward_set_up_seconds", set_up, "s", f"once for an atrium and torso; {how}")
     said = f"{theirs:.2f} s with its set-up against {ours_taken:.3f} s, ours prepared; {how}"

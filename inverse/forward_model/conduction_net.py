@@ -5,13 +5,16 @@ recording the anatomy has to do.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from twin.inverse.forward_model.evidence import Evidence
+from twin.inverse.forward_model.fronts import FEATURES
 from twin.inverse.forward_model.layers import layers
 from twin.inverse.forward_model.portrait import ACROSS, ALONG, KINDS
-from twin.simulation.atria.patches import PASSAGE
+from twin.simulation.atria.passage import PASSAGE
 
 TINY = 1e-12
 LEAST_SHARE = 1e-3
@@ -21,6 +24,10 @@ PASSING = 31
 potential went up and down, and that there is a recording."""
 EXCHANGES = 2
 """Rounds in which patches tell each other what they make of it."""
+USUAL_FRONTS = 5.0
+"""Of a patch in a recording, so that their number is of order 1."""
+LEAST_SCALE = 1e-3
+"""Of a feature of fronts that hardly differs."""
 
 SQUARE_OVER_CONDUCTIVITY = 1.6
 """mm2/ms2 for each S/m: the square of the speed that ordinary tissue's conductivity gives."""
@@ -38,35 +45,79 @@ class ConductionNet(nn.Module):
         self.told = nn.Linear(PASSING, 2, bias=False)
         with torch.no_grad():
             self.told.weight.copy_(as_speeds_go())
-        self.seen = nn.Sequential(nn.Linear(tissue + PASSING, width), nn.SiLU())
-        self.exchange = nn.ModuleList(layers(3 * width, width, width) for _ in range(EXCHANGES))
+        self.fronts = FrontsNet(tissue, width)
+        self.seen = nn.Sequential(nn.Linear(tissue + PASSING + width + 2, width), nn.SiLU())
+        self.exchange = nn.ModuleList(layers(4 * width, width, width) for _ in range(EXCHANGES))
         self.conducting = nn.Linear(width, 2)
         nn.init.zeros_(self.conducting.weight)
         nn.init.zeros_(self.conducting.bias)
 
     def forward(
-        self, tissue: Tensor, areas: Tensor, near: Tensor, passage: Tensor | None
+        self, tissue: Tensor, areas: Tensor, near: Tensor, evidence: Evidence | None
     ) -> Tensor:
         """S/m of each patch, in all directions and more along the fibres: patches x 2.
 
-        Without `passage` (`PASSAGE` and `SWINGS`) from the anatomy alone.
+        Without `evidence` from the anatomy alone.
         """
-        if passage is None:
+        if evidence is None:
             out = self.anatomy(tissue)
         else:
-            seen = passing(passage, tissue, areas, near)
-            out = self.told(seen) + self.conducting(self._exchanged(tissue, seen, areas, near))
+            passed = passing(evidence.passage, tissue, areas, near)
+            seen = torch.cat([tissue, passed, self.fronts(tissue, evidence)], dim=1)
+            exchanged = self._exchanged(self.seen(seen), tissue, areas, near)
+            out = self.told(passed) + self.conducting(exchanged)
         return torch.tensor([ACROSS, ALONG]) * torch.exp(out.clamp(-LARGEST, LARGEST))
 
-    def _exchanged(self, tissue: Tensor, seen: Tensor, areas: Tensor, near: Tensor) -> Tensor:
-        """What each patch makes of itself, of those near it and of the whole atrium."""
-        hidden = self.seen(torch.cat([tissue, seen], dim=1))
-        around = near / near.sum(dim=1, keepdim=True)
-        share = (areas / areas.sum())[:, None]
+    def _exchanged(self, hidden: Tensor, tissue: Tensor, areas: Tensor, near: Tensor) -> Tensor:
+        """What each patch makes of itself, of those near it, of all of its kind of tissue, which
+        has one anisotropy, and of the whole atrium."""
+        reach = near.sum(dim=1, keepdim=True)
+        kinds = tissue[:, KINDS]
+        of_kind = _shares(kinds * areas[:, None]).T
+        share = _shares(areas[:, None]).T
         for round_ in self.exchange:
-            whole = (share * hidden).sum(dim=0, keepdim=True).expand_as(hidden)
-            hidden = hidden + round_(torch.cat([hidden, around @ hidden, whole], dim=1))
+            whole = (share @ hidden).expand_as(hidden)
+            parts = [hidden, near @ hidden / reach, kinds @ (of_kind @ hidden), whole]
+            hidden = hidden + round_(torch.cat(parts, dim=1))
         return hidden
+
+
+class FrontsNet(nn.Module):
+    """What the fronts that passed a patch say together: a weighted mean, how much they weigh, and
+    how many they were."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, tissue: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(FEATURES))
+        self.register_buffer("scale", torch.ones(FEATURES))
+        self.each = nn.Sequential(
+            nn.Linear(FEATURES + tissue, width), nn.SiLU(), nn.Linear(width, width + 1)
+        )
+
+    def fit_scales(self, fronts: Sequence[Tensor]) -> None:
+        """To examples of what it will be shown."""
+        together = torch.cat(list(fronts))
+        if len(together) > 1:
+            self.mean, self.scale = together.mean(0), together.std(0).clamp_min(LEAST_SCALE)
+
+    def forward(self, tissue: Tensor, evidence: Evidence) -> Tensor:
+        at = evidence.at
+        shown = (evidence.fronts - self.mean) / self.scale
+        said = self.each(torch.cat([shown, tissue[at]], dim=1))
+        weights = said[:, -1:].clamp(-6, 6).exp()
+        sums = torch.cat([weights * said[:, :-1], weights, torch.ones_like(weights)], dim=1)
+        sums = torch.zeros(len(tissue), sums.shape[1]).index_add(0, at, sums)
+        total, weight, count = sums[:, :-2], sums[:, -2:-1], sums[:, -1:]
+        mean = total / (weight + 1e-3)
+        return torch.cat([mean, torch.log(weight + 1e-3), count / USUAL_FRONTS], dim=1)
+
+
+def _shares(weights: Tensor) -> Tensor:
+    """Each column's parts of its sum."""
+    return weights / (weights.sum(dim=0, keepdim=True) + TINY)
 
 
 def passing(passage: Tensor, tissue: Tensor, areas: Tensor, near: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twin.inverse.forward_model.portrait import AtrialPortrait, with_swings
+from twin.inverse.forward_model.evidence import Evidence
+from twin.inverse.forward_model.portrait import AtrialPortrait
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
-from twin.simulation.atria.cohort import AtrialCohort, StoredSubject
+from twin.simulation.atria.cohort import AtrialCohort, StoredSubject, StoredTake
 from twin.simulation.lead_field import twelve_leads
 
 FLOOR = 0.1
@@ -26,7 +27,7 @@ class Recording:
     moments: Tensor
     scale: float
     means: Tensor
-    passage: Tensor
+    evidence: Evidence
     leads: Tensor
 
     def moments_at(self, times: slice = slice(None)) -> Tensor:
@@ -75,7 +76,7 @@ def example_of(subject: StoredSubject) -> Example:
                 torch.from_numpy(moments),
                 take.scale,
                 torch.from_numpy(take.means),
-                torch.from_numpy(with_swings(take.passage, take.means)),
+                _evidence(portrait, take),
                 torch.from_numpy((twelve_leads() @ take.leads).astype(np.float32)),
             )
         )
@@ -92,3 +93,10 @@ def example_of(subject: StoredSubject) -> Example:
         torch.from_numpy(subject.conductivities),
         tuple(recordings),
     )
+
+
+def _evidence(portrait: AtrialPortrait, take: StoredTake) -> Evidence:
+    means = take.means.astype(np.float32)
+    gradients = take.moments[:, 0].astype(np.float32) * take.scale
+    gradients /= portrait.areas[:, None, None]
+    return Evidence.of(portrait, take.passage, means, gradients)

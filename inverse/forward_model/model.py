@@ -1,7 +1,9 @@
 """The learned forward model for use: from potentials of a left atrium to twelve leads."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from twin.inverse.forward_model.evidence import Evidence
 from twin.inverse.forward_model.network import ForwardNet, Sizes
-from twin.inverse.forward_model.portrait import AtrialPortrait, with_swings
+from twin.inverse.forward_model.portrait import AtrialPortrait
 from twin.inverse.model_folder import of_this_version, read_folder, shipped, write_folder
 from twin.meshes.atrium import Atrium
 from twin.meshes.errors import InputError
 from twin.meshes.torso import Torso
+from twin.simulation.atria.passage import STEPS, Watch
 from twin.simulation.atria.patches import Patches
 from twin.simulation.atria.takes import INTERVAL
 from twin.simulation.ecg import ECG
@@ -23,6 +27,8 @@ from twin.simulation.leads import STANDARD
 
 SLOWEST, FASTEST = 50.0, 20_000.0
 """Hz"""
+BLOCK = 128
+"""Frames that are turned into signals together: what they need stays in the processor's cache."""
 FARTHEST = 300.0
 """mV that no membrane's potential exceeds."""
 
@@ -79,13 +85,12 @@ class PreparedForward:
         How the tissue conducts is read from the recording itself. Without `read` the anatomy has to
         do, and the ECG is strictly linear in the potentials.
         """
-        potentials = self._checked(potentials, rate)
-        passage = self._passage(potentials, rate) if read else None
-        # Far fewer numbers than the moments of every frame. What is taken away first gives nothing,
-        # but for the rounding of single precision.
-        weights = self._weights(passage).astype(np.float32)
-        signals = weights @ (potentials - potentials[0, 0]).T
-        return ECG(signals.astype(float), rate, STANDARD)
+        shown = self._checked(potentials, rate)
+        evidence = self._evidence(shown, rate) if read else None
+        # Far fewer numbers than the moments of every frame.
+        weights = torch.from_numpy(self._weights(evidence).astype(np.float32))
+        signals = [(part - shown[0, 0]) @ weights.T for part in shown.split(BLOCK)]
+        return ECG(torch.cat(signals).T.double().numpy(), rate, STANDARD)
 
     @torch.no_grad()
     def weights(
@@ -93,47 +98,69 @@ class PreparedForward:
     ) -> Float[np.ndarray, "12 points"]:
         """Each lead as a weight for every node, which add up to 0: ECG = weights @ potentials. The
         tissue is that of the anatomy, or as a recording tells it."""
-        checked = None if potentials is None else self._checked(potentials, rate)
-        passage = None if checked is None else self._passage(checked, rate)
-        return self._weights(passage)
+        shown = None if potentials is None else self._checked(potentials, rate)
+        evidence = None if shown is None else self._evidence(shown, rate)
+        return self._weights(evidence)
 
     def conductivities(
         self, potentials: Float[np.ndarray, "times points"] | None = None, rate: float = 500.0
     ) -> Float[np.ndarray, "patches 2"]:
         """What the model takes the patches' conductivities for, S/m: in all directions, and more
         along the fibres."""
-        checked = None if potentials is None else self._checked(potentials, rate)
-        passage = None if checked is None else self._passage(checked, rate)
+        shown = None if potentials is None else self._checked(potentials, rate)
+        evidence = None if shown is None else self._evidence(shown, rate)
         with torch.no_grad():
-            return self._conductivities(passage).numpy()
+            return self._conductivities(evidence).numpy()
 
-    def _passage(self, potentials, rate: float) -> Float[np.ndarray, "patches 12"]:
-        """At the frames that the model was taught with, or slower ones."""
+    def _evidence(self, potentials: Tensor, rate: float) -> Evidence:
+        """From frames as far apart as those that the model was taught with, or farther."""
         frames = max(1, round(INTERVAL * rate / 1000))
-        means = self.patches.node_mean(potentials[::frames])
-        return with_swings(self.patches.passage(potentials, 1000 / rate), means)
+        interval = frames * 1000 / rate
+        passing, found = [], []
+        for block, steps in _blocks(potentials, frames):
+            passing.append(self._watch.passing(block, interval, steps))
+            found.append((self._means @ torch.from_numpy(block))[:, : steps + 1])
+        known = torch.cat([found[0][:, :1], *(part[:, 1:] for part in found)], dim=1)
+        known = known.unflatten(0, (4, -1)).numpy()
+        passage = self._watch.mean(passing, known.shape[2] - 1)
+        return Evidence.of(self.portrait, passage, known[0], known[1:].swapaxes(0, 1))
 
-    def _weights(self, passage) -> Float[np.ndarray, "12 points"]:
-        found = self._conductivities(passage)
+    @cached_property
+    def _watch(self) -> Watch:
+        return Watch.of(self.patches)
+
+    @cached_property
+    def _means(self) -> Tensor:
+        """`Patches.mean_weights`, for both cores."""
+        weights = self.patches.mean_weights
+        rows, columns, values = map(
+            torch.from_numpy, (weights.indptr, weights.indices, weights.data)
+        )
+        with warnings.catch_warnings():
+            # Of torch, that its compressed rows are new.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.sparse_csr_tensor(rows, columns, values, list(weights.shape))
+
+    def _weights(self, evidence: Evidence | None) -> Float[np.ndarray, "12 points"]:
+        found = self._conductivities(evidence)
         unit = torch.einsum("lpx,pk->lpkx", self.fields, found).numpy()
         own = -self.portrait.thickness * np.einsum("lpkx,xy->lpky", unit, self.portrait.frame)
         return np.asarray((self.patches.moment_weights.T @ own.reshape(len(own), -1).T).T)
 
-    def _conductivities(self, passage) -> Tensor:
-        seen = None if passage is None else torch.from_numpy(np.asarray(passage, np.float32))
+    def _conductivities(self, evidence: Evidence | None) -> Tensor:
         known = self.portrait
         tissue, areas, near = map(torch.from_numpy, (known.tissue, known.areas, known.near))
-        return self.network.conductivities(tissue, areas, near, seen)
+        return self.network.conductivities(tissue, areas, near, evidence)
 
-    def _checked(self, potentials, rate: float) -> Float[np.ndarray, "times points"]:
+    def _checked(self, potentials, rate: float) -> Tensor:
         nodes = len(self.patches.atrium.points)
-        values = np.asarray(potentials, np.float32)
-        if values.ndim != 2 or values.shape[1] != nodes:
+        values = np.ascontiguousarray(potentials, np.float32)
+        if values.ndim != 2 or values.shape[1] != nodes or not len(values):
             shape = " x ".join(map(str, values.shape)) or "a number"
             raise InputError(f"potentials are {shape}, expected times x {nodes:,} nodes")
         if not SLOWEST <= rate <= FASTEST:
             raise InputError(f"rate: {rate:g} Hz, expected {SLOWEST:g} to {FASTEST:g}")
-        low, high = float(values.min(initial=0)), float(values.max(initial=0))
+        low, high = (float(x) for x in torch.from_numpy(values).aminmax())
         if not np.isfinite([low, high]).all():
             raise InputError("potentials: not all of them are finite numbers")
         if (largest := max(-low, high)) > FARTHEST:
@@ -142,4 +169,19 @@ class PreparedForward:
             )
         if 0 < largest < 1:
             raise InputError(f"potentials reach {largest:.2g}; expected mV, not V")
-        return values
+        return torch.from_numpy(values)
+
+
+def _blocks(potentials: Tensor, frames: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Node after node, because what follows looks at each node's own signal: points x times, means
+    of so many `frames`, and how many steps of it count. Each block begins with the last time of the
+    one before, and lies where that one was."""
+    count, points = len(potentials) // frames, potentials.shape[1]
+    block = torch.zeros(points, STEPS + 1)
+    for start in range(0, max(count - 1, 1), STEPS):
+        part = potentials[start * frames : min(start + STEPS + 1, count) * frames]
+        if frames > 1:
+            part = part.unflatten(0, (-1, frames)).mean(1)
+        # Taking off what is common to all gives nothing, and turns them at once on all cores.
+        torch.sub(part.t(), potentials[0, 0], out=block[:, : len(part)])
+        yield block.numpy(), len(part) - 1

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from twin.inverse.forward_model.conduction_net import ConductionNet
+from twin.inverse.forward_model.evidence import Evidence
 from twin.inverse.forward_model.field_net import FieldNet
 from twin.simulation.lead_field import ELECTRODES, independent_leads, twelve_leads
 
@@ -45,10 +46,10 @@ class ForwardNet(nn.Module):
         return torch.einsum("le,epx->lpx", self.leads, fields)
 
     def conductivities(
-        self, tissue: Tensor, areas: Tensor, near: Tensor, passage: Tensor | None
+        self, tissue: Tensor, areas: Tensor, near: Tensor, evidence: Evidence | None
     ) -> Tensor:
         """S/m of each patch, in all directions and more along the fibres: patches x 2."""
-        return self.conduction(tissue, areas, near, passage)
+        return self.conduction(tissue, areas, near, evidence)
 
     def forward(self, fields: Tensor, conductivities: Tensor, moments: Tensor) -> Tensor:
         """Twelve leads x times, mV; `moments` are patches x 2 x 3 x times."""

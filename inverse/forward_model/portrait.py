@@ -3,20 +3,21 @@ that turning or moving both together changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from twin.meshes.atria.regions import Region
 from twin.meshes.atria.tissue import TissueClass
 from twin.simulation.atria.body_frame import body_frame
 
-SWINGS = ("deviation", "travel", "rises", "range")
-
 FAR, SIZE = 100.0, 30.0
 """mm, by which distances to electrodes and within the atrium are divided."""
 NEAR, TURN = 6.0, 0.7
 """mm, and difference of unit normals, over which patches count as near."""
+NEIGHBOURS = 12
+"""Patches that count as a patch's neighbours, with itself."""
 DIRECT = 2 / 0.2
 """Of an electrode's field on a skin of 0.2 S/m: half of the space around it conducts."""
 THICKNESS = 2.0
@@ -36,6 +37,14 @@ FROM_MIDDLE = slice(10, 13)
 
 
 @dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest patches of each, itself among them, and how much they count."""
+
+    nearest: Int[np.ndarray, "patches some"]
+    weights: Float[np.ndarray, "patches some"]
+
+
+@dataclass(frozen=True, eq=False)
 class AtrialPortrait:
     """`frame` turns the body's axes into its own (rows: left, back, up) and `gradients` are of each
     electrode's field in an endless medium, in the body's own axes, per mm and S/m."""
@@ -48,6 +57,8 @@ class AtrialPortrait:
     normals: Float[np.ndarray, "patches 3"]
     near: Float[np.ndarray, "patches patches"]
     """How much each patch counts as lying near each other one."""
+    dyads: Float[np.ndarray, "patches 3 3"]
+    """Mean of fibre times fibre, in the axes of the atrium as `centres` and `electrodes` are."""
     thickness: float = THICKNESS
 
     @staticmethod
@@ -62,38 +73,27 @@ class AtrialPortrait:
         away = centres - places[:, None]
         distance = np.linalg.norm(away, axis=2, keepdims=True)
         gradients = -DIRECT / (4 * np.pi) * away / distance**3
+        tissue = _tissue(patches)
         return AtrialPortrait(
             frame,
             gradients.astype(np.float32),
-            _views(patches, places, centres, normals, away, distance),
-            _tissue(patches),
+            _views(patches, places, centres, normals, away, distance, tissue),
+            tissue,
             np.asarray(patches["areas"], np.float32),
             (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32),
             _near(patches),
+            np.asarray(patches["fibre_dyads"], np.float32),
         )
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        nearest = np.argpartition(-self.near, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        return Neighbours(nearest, np.take_along_axis(self.near, nearest, axis=1))
 
     def turned(self, moments: Float[np.ndarray, "patches 2 3 times"]) -> np.ndarray:
         """Moments in the body's own axes, times the thickness of the wall."""
         own = np.einsum("xy,pkyt->pkxt", self.frame, np.asarray(moments, np.float32))
         return (-self.thickness * own).astype(np.float32)
-
-
-def with_swings(
-    passage: Float[np.ndarray, "patches 8"], means: Float[np.ndarray, "patches times"]
-) -> Float[np.ndarray, "patches 12"]:
-    """`PASSAGE`, and of each patch's mean potential its standard deviation, how far it travels in a
-    frame, the root of the sum of its squared rises in a frame, and the range of all but its lowest
-    and highest 3 % (`SWINGS`). All but the first eight scale as the potential does."""
-    values = np.asarray(means, np.float32)
-    steps = np.diff(values, axis=1)
-    low, high = np.quantile(values, [0.03, 0.97], axis=1)
-    swings = [
-        values.std(axis=1),
-        np.abs(steps).mean(axis=1),
-        np.sqrt((np.maximum(steps, 0) ** 2).sum(axis=1)),
-        high - low,
-    ]
-    return np.concatenate([passage, np.stack(swings, axis=1)], axis=1).astype(np.float32)
 
 
 def _near(patches: Mapping[str, np.ndarray]) -> Float[np.ndarray, "patches patches"]:
@@ -104,8 +104,9 @@ def _near(patches: Mapping[str, np.ndarray]) -> Float[np.ndarray, "patches patch
     return np.exp(-square / 2).astype(np.float32)
 
 
-def _views(patches, places, centres, normals, away, distance):
-    """What the field of an electrode at a patch may depend on, but for the tissue."""
+def _views(patches, places, centres, normals, away, distance, tissue):
+    """What the field of an electrode at a patch may depend on; of the tissue, because it tells how
+    the blood that the patch lies at is shaped."""
     shape = away.shape[:2]
     middle = np.average(centres, axis=0, weights=patches["areas"])
     extent = np.ptp(centres, axis=0)
@@ -119,6 +120,7 @@ def _views(patches, places, centres, normals, away, distance):
         np.broadcast_to(np.concatenate(by_patch, axis=1), (*shape, 9)),
         which,
         np.broadcast_to(np.concatenate(body), (*shape, 39)),
+        np.broadcast_to(tissue, (*shape, tissue.shape[1])),
     ]
     return np.concatenate(features, axis=2).astype(np.float32)
 

@@ -8,6 +8,7 @@ import torch
 
 from twin.inverse.forward_model.examples import Example, example_of, read_examples
 from twin.inverse.forward_model.model import ForwardModel
+from twin.inverse.forward_model.network import ForwardNet
 from twin.inverse.forward_model.teaching import Teaching, teach
 from twin.inverse.forward_model.trial import Answer, Scores, asked, score
 from twin.meshes.errors import InputError
@@ -23,31 +24,34 @@ PURPOSE = (
 )
 LIMITS = (
     "Taught on simulated atria of one wall thickness (2 mm), fibres by rule, torsos of a template",
-    "Fronts of modified Mitchell-Schaeffer cells on meshes of about 0.75 mm; where fronts of the "
+    "Fronts of modified Mitchell-Schaeffer cells on meshes of 0.5 to 0.75 mm; where fronts of the "
     "same tissue run faster or slower, conductivities are taken for higher or lower",
     "The left atrium alone: P waves of patients have the right atrium's part too",
 )
 
 
 def train(
-    cohort: AtrialCohort,
+    cohorts: Sequence[AtrialCohort],
     folder: str | Path,
     teaching: Teaching | None = None,
     progress: Progress = silent,
 ) -> ForwardModel:
-    """What a killed run had learned is kept in the folder: call again, and it goes on."""
+    """From one cohort, or several: of coarser and finer meshes, on which fronts of the same tissue
+    do not run alike. What a killed run had learned is kept in the folder: call again, and it goes
+    on."""
     teaching = teaching or Teaching()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    examples = read_examples(cohort, progress)
-    if len(examples) < FEWEST:
+    read = [read_examples(cohort, progress) for cohort in cohorts]
+    judged = [examples[::JUDGED] for examples in read]
+    taught = [e for examples in read for k, e in enumerate(examples) if k % JUDGED]
+    if len(taught) < FEWEST - 1:
+        places = ", ".join(str(cohort.folder) for cohort in cohorts)
         raise InputError(
-            f"{cohort.folder} has {len(examples)} subjects; {FEWEST} are needed to learn from some "
-            "and judge by others"
+            f"{places}: {sum(map(len, read))} subjects; {FEWEST} are needed to learn from some and "
+            "judge by others"
         )
-    judged = examples[::JUDGED]
-    taught = [e for k, e in enumerate(examples) if k % JUDGED]
-    bodies = [example_of(body) for body in cohort.bodies]
+    bodies = [example_of(body) for cohort in cohorts for body in cohort.bodies]
     net = teach(taught, bodies, teaching, progress, folder)
     card = {
         "purpose": PURPOSE,
@@ -55,17 +59,22 @@ def train(
         "made_by": f"twin {version('twin')}, torch {torch.__version__.split('+')[0]}",
         "taught_subjects": len(taught),
         "taught_bodies": len(bodies),
-        "judged_subjects": len(judged),
         "epochs": teaching.epochs,
         "parameters": sum(w.numel() for w in net.parameters()),
-        "judged": {
-            "r2": _r2(judged, asked(net)),
-            "r2_anatomy_alone": _r2(judged, asked(net, unread=True)),
-        },
+        "judged": [_judged(net, c, e) for c, e in zip(cohorts, judged, strict=True)],
     }
     model = ForwardModel(net, card)
     model.write(folder)
     return model
+
+
+def _judged(net: ForwardNet, cohort: AtrialCohort, examples: Sequence[Example]) -> dict:
+    return {
+        "nodes": cohort.plan.nodes,
+        "subjects": len(examples),
+        "r2": _r2(examples, asked(net)),
+        "r2_anatomy_alone": _r2(examples, asked(net, unread=True)),
+    }
 
 
 def _r2(examples: Sequence[Example], answer: Answer) -> float:

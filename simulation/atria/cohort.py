@@ -20,6 +20,7 @@ from jaxtyping import Float, Float16
 from twin.meshes.errors import InputError, TwinError
 from twin.meshes.files import whole_file
 from twin.meshes.progress import Progress, silent
+from twin.simulation.atria.passage import Watch
 from twin.simulation.atria.patches import Patches
 from twin.simulation.atria.subject import Subject
 from twin.simulation.atria.takes import INTERVAL, Take, takes_of
@@ -263,8 +264,9 @@ def make_person(folder: Path, plan: AtrialPlan, kind: Kind, number: int) -> str 
                 subject = Subject.draw(APART + plan.seed + number, BODY_NODES)
             patches, field = _write_anatomy(file, subject, number)
             if kind is Kind.SUBJECT:
+                watch = Watch.of(patches)
                 for place, take in enumerate(takes_of(subject, field, plan.seed + number)):
-                    _write_take(file.create_group(f"takes/{place}"), patches, take)
+                    _write_take(file.create_group(f"takes/{place}"), patches, watch, take)
             file.attrs["whole"] = True
     except TwinError as error:
         return f"{kind.value} {number}: {error}"
@@ -288,13 +290,14 @@ def _write_anatomy(file: h5py.File, subject: Subject, number: int) -> tuple[Patc
     return patches, field
 
 
-def _write_take(group: h5py.Group, patches: Patches, take: Take) -> None:
-    moments = patches.moments(take.potentials)
+def _write_take(group: h5py.Group, patches: Patches, watch: Watch, take: Take) -> None:
+    by_node = np.ascontiguousarray(take.potentials.T)
+    moments = patches.moments(by_node)
     scale = float(np.abs(moments).max()) / 1000 or 1.0
     group.attrs["rhythm"], group.attrs["scale"] = take.rhythm, scale
     group["moments"] = (moments / scale).astype(np.float16)
-    group["means"] = patches.node_mean(take.potentials).astype(np.float16)
-    group["passage"] = patches.passage(take.potentials, INTERVAL)
+    group["means"] = patches.node_mean(by_node).astype(np.float16)
+    group["passage"] = watch.passage(by_node, INTERVAL)
     group["leads"] = take.leads.astype(np.float32)
 
 

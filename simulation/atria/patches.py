@@ -5,7 +5,6 @@ a patch of some millimetres the field hardly changes, so that the integrals of t
 its part along the fibres, over each patch are all that potentials on the finest mesh have to say.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +16,6 @@ from scipy.spatial import cKDTree
 from twin.meshes.atria.regions import Region
 from twin.meshes.atria.tissue import TissueClass
 from twin.meshes.atrium import Atrium
-from twin.meshes.errors import InputError
 from twin.meshes.fields.surface_elements import SurfaceElements
 from twin.meshes.torso import Torso
 from twin.simulation.atria.body_frame import body_frame
@@ -28,13 +26,6 @@ COUNT = 1000
 FOLD = 8.0
 """mm that turning a normal by a radian counts as, so that walls back to back stay apart."""
 
-FRAME = 2.0
-"""ms over which potentials are averaged before it is seen how fronts pass, where they are recorded
-more often. Within 8 ms a front crosses several elements: with such frames the speed at which an
-eikonal front passed is told with a correlation of 0.6, with these of 0.99."""
-WATCHED, TOGETHER, THREADS = 8_000, 64, 2
-"""Triangles at which passing fronts are watched, at most; frames that are looked at together, and
-by how many threads."""
 CANDIDATES = 10
 """Triangles a patch among which the middles of patches are chosen."""
 MIXED = 5.0
@@ -42,16 +33,6 @@ MIXED = 5.0
 
 LUNGS, NO_LUNG = 2, 200.0
 """Lungs that are looked at, and mm at which one that is not there counts as."""
-
-PASSAGE = ("rise", "slope", "along", "slope2", "slope_along", "along2", "rise_slope", "rise_along")
-"""What is kept of how fronts went through a patch. With V_t the potential's change (mV/ms), g its
-gradient (mV/mm) and F the fibres' dyad, rise is V_t^2, slope g.g and along g.F g; the others are
-their products. All are means over time and the patch.
-
-A front that moves with the speed that tissue of conductivity a + b F gives it has rise = k (a slope
-+ b along), with one k for all places of one membrane. So the quotients tell of the tissue, whatever
-the amplitude is.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +126,17 @@ class Patches:
         return np.moveaxis(self.mean(slopes), 1, 0).astype(np.float32)
 
     def node_mean(
-        self, potentials: Float[np.ndarray, "times points"]
+        self, potentials: Float[np.ndarray, "points times"]
     ) -> Float[np.ndarray, "patches times"]:
         """Mean potential of each patch, mV."""
-        corners = self._gather @ self._corners
-        return corners @ np.asarray(potentials, np.float32).T
+        return (self._gather @ self._corners) @ np.asarray(potentials, np.float32)
+
+    @cached_property
+    def mean_weights(self) -> sparse.csr_matrix:
+        """Potentials at the nodes to the mean potential of each patch, and then the mean of its
+        gradient (mV/mm), axis after axis."""
+        slopes = sparse.kron(sparse.eye(3), self._gather, "csr") @ self._gradient
+        return sparse.vstack([self._gather @ self._corners, slopes]).astype(np.float32).tocsr()
 
     @cached_property
     def moment_weights(self) -> sparse.csr_matrix:
@@ -157,48 +144,11 @@ class Patches:
         return self._sum(2) @ sparse.vstack([self._gradient, self._fibre_gradient]).tocsr()
 
     def moments(
-        self, potentials: Float[np.ndarray, "times points"]
+        self, potentials: Float[np.ndarray, "points times"]
     ) -> Float[np.ndarray, "patches 2 3 times"]:
         """Integrals of the gradient (mV mm) and of fibre (fibre . gradient) over each patch."""
-        found = self.moment_weights @ np.asarray(potentials, np.float32).T
+        found = self.moment_weights @ np.asarray(potentials, np.float32)
         return found.reshape(self.count, 2, 3, -1)
-
-    def passage(
-        self, potentials: Float[np.ndarray, "times points"], interval: float
-    ) -> Float[np.ndarray, "patches 8"]:
-        """`PASSAGE` of each patch; `interval` is the time between two frames, ms."""
-        frames = max(1, round(FRAME / interval))
-        count = len(potentials) // frames
-        if count < 2:
-            raise InputError(f"a recording of {len(potentials)} frames is too short to tell speeds")
-        shown = np.asarray(potentials[: count * frames], np.float32)
-        shown = shown.reshape(count, frames, -1).mean(axis=1)
-        parts = [shown[start : start + TOGETHER + 1] for start in range(0, count - 1, TOGETHER)]
-        watching = self._watching
-        with ThreadPoolExecutor(THREADS) as pool:
-            sums = pool.map(lambda part: _passing(part, frames * interval, *watching), parts)
-            total = np.sum(list(sums), axis=0, dtype=float)
-        patch = self.of_triangle[self._watched]
-        found = [np.bincount(patch, row, self.count) for row in total]
-        seen = np.maximum(np.bincount(patch, minlength=self.count), 1) * (count - 1)
-        return np.stack(found, axis=1) / seen[:, None]
-
-    @cached_property
-    def _watched(self) -> Int[np.ndarray, " watched"]:
-        return np.arange(0, len(self.of_triangle), -(-len(self.of_triangle) // WATCHED))
-
-    @cached_property
-    def _watching(self) -> tuple[np.ndarray, ...]:
-        """Of the watched triangles: corners; gradients of the corners' hat functions along two
-        directions in the triangle; the dyad there (first, twice the mixed, second)."""
-        corners = self.atrium.triangles[self._watched]
-        a, b, _ = np.moveaxis(self.atrium.points[corners], 1, 0)
-        first = (b - a) / np.linalg.norm(b - a, axis=1, keepdims=True)
-        axes = np.stack([first, np.cross(self.elements.normals[self._watched], first)], axis=2)
-        slopes = np.einsum("tcx,txk->tck", self.elements.gradients[self._watched], axes)
-        within = np.einsum("txk,txy,tyl->klt", axes, self.dyads[self._watched], axes)
-        dyads = np.stack([within[0, 0], 2 * within[0, 1], within[1, 1]])
-        return corners, slopes.astype(np.float32), dyads.astype(np.float32)
 
     @cached_property
     def _corners(self) -> sparse.csr_matrix:
@@ -243,23 +193,6 @@ class Patches:
         at = (np.broadcast_to(rows, columns.shape).ravel(), columns.ravel())
         shape = (3 * count, len(self.atrium.points))
         return sparse.csr_matrix((values.ravel(), at), shape=shape)
-
-
-def _passing(
-    shown: Float[np.ndarray, "times points"], step: float, corners, slopes, dyads
-) -> Float[np.ndarray, "8 watched"]:
-    """Sums over pairs of neighbouring frames, at the triangles that are watched."""
-    values = np.ascontiguousarray(shown[:, corners.ravel()]).reshape(len(shown), -1, 3)
-    change = np.diff(values.sum(axis=2), axis=0) / (3 * step)
-    middle = (values[1:] + values[:-1]) / 2
-    first, second = (np.einsum("ktc,tc->kt", middle, slopes[..., k]) for k in range(2))
-    squares = first * first, first * second, second * second
-    slope = squares[0] + squares[2]
-    along = sum(d * x for d, x in zip(dyads, squares, strict=True))
-    rise = change * change
-    products = ((slope, slope), (slope, along), (along, along), (rise, slope), (rise, along))
-    sums = [x.sum(axis=0) for x in (rise, slope, along)]
-    return np.stack([*sums, *(np.einsum("kt,kt->t", x, y) for x, y in products)])
 
 
 BEAM = 15.0

@@ -88,6 +88,12 @@ def test_the_ecg_scales_with_the_potentials(ready, potentials):
     np.testing.assert_allclose(double, 2 * single, atol=2e-3 * np.abs(single).max())
 
 
+def test_a_faster_recording_tells_the_same_of_the_tissue(ready, potentials):
+    expected = ready.ecg(potentials, RATE).signals
+    found = ready.ecg(np.repeat(potentials, 2, axis=0), 2 * RATE).signals[:, ::2]
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("read", [False, True])
 def test_weights_of_the_nodes_give_the_same_ecg(ready, potentials, read):
     weights = ready.weights(potentials if read else None, RATE)
@@ -140,7 +146,7 @@ def test_the_shipped_model_answers_for_subjects_it_never_saw(examples, model):
             )
             better += mine > plain
     assert better >= 0.9 * sum(len(e.recordings) for e in examples)
-    assert model.card["judged"]["r2"] > 0.85
+    assert all(judged["r2"] > 0.9 for judged in model.card["judged"])
 
 
 def test_learning_lowers_the_error_and_a_killed_run_goes_on_the_same(examples, tmp_path):
@@ -181,7 +187,9 @@ def test_learning_lowers_the_error_and_a_killed_run_goes_on_the_same(examples, t
 
 
 def test_train_writes_a_model_that_is_read_again(cohort, tmp_path, examples):
-    made = train(cohort, tmp_path / "model", Teaching(1, 1, field=16, conduction=16))
+    made = train([cohort, cohort], tmp_path / "model", Teaching(1, 1, field=16, conduction=16))
+    assert len(made.card["judged"]) == 2
+    assert made.card["taught_subjects"] == 6
     again = ForwardModel.read(tmp_path / "model")
     assert again.card == made.card
     example = examples[0]

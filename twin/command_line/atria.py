@@ -121,7 +121,7 @@ def cohort(
     seed: Annotated[int, typer.Option(help="Subject k is drawn by this + k.")] = 0,
     nodes: Annotated[int, typer.Option(help="About so many each.")] = 16_000,
     fibre_angle: Annotated[float, typer.Option(help="Fibres off the rule, degrees (SD).")] = 0.0,
-    bodies: Annotated[int, typer.Option(help="Others, of whom no potentials are simulated.")] = 200,
+    bodies: Annotated[int, typer.Option(help="Others, of whom no potentials are simulated.")] = 600,
     workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
 ) -> None:
     """Make a cohort: sinus, paced, re-entry and fibrillation of many subjects, with their ECGs.
@@ -138,12 +138,12 @@ def cohort(
 
 @app.command()
 def train(
-    source: Annotated[Path, typer.Argument(help="A folder that `twin atria cohort` made.")],
+    sources: Annotated[list[Path], typer.Argument(help="Folders that `twin atria cohort` made.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Continued if begun.")] = Path(
         "forward-model"
     ),
-    epochs: Annotated[int, typer.Option(help="Times that each subject is seen.")] = 40,
-    field_epochs: Annotated[int, typer.Option(help="And each body, before that.")] = 120,
+    epochs: Annotated[int, typer.Option(help="Times that each subject is seen.")] = 25,
+    field_epochs: Annotated[int, typer.Option(help="And each body.")] = 80,
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Of the processor; else all.")] = None,
 ) -> None:
@@ -158,7 +158,8 @@ def train(
         torch.set_num_threads(threads)
     teaching = Teaching(epochs, field_epochs, seed=seed)
     with watched(speed=False) as progress:
-        model = teach(AtrialCohort.open(source), output, teaching, progress)
+        cohorts = [AtrialCohort.open(source) for source in sources]
+        model = teach(cohorts, output, teaching, progress)
     say(f"{output}: taught on {model.card['taught_subjects']} subjects; R2 on others:")
     say(f"  {json.dumps(model.card['judged'])}")
     say(f"  use it with `twin atria forward --model {output}`")
