@@ -91,6 +91,7 @@ picture_values(
     atrium,
     folder / "fibrillation.png",
     {f"mV, {t:.0f} ms": run.potentials[round(t / run.interval)] for t in (500, 540, 580)},
+    alike=True,
 )
 plt.figure(figsize=(12, 8))
 plt.imshow(plt.imread(folder / "fibrillation.png"))
@@ -130,7 +131,10 @@ known = ready.patches
 across = ready.conductivities(late)[:, 0][known.of_triangle]
 true = conducting.wall.parts(atrium)[0]
 picture_values(
-    atrium, folder / "conductivity.png", {"across, S/m, read": across, "across, S/m, true": true}
+    atrium,
+    folder / "conductivity.png",
+    {"across, S/m, read": across, "across, S/m, true": true},
+    alike=True,
 )
 plt.figure(figsize=(12, 6))
 plt.imshow(plt.imread(folder / "conductivity.png"))

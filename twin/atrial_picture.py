@@ -35,6 +35,12 @@ COLOURS = {
     Region.MITRAL_VESTIBULE: "#8e6bb0",
 }
 SIDE = 420
+HALF_HEIGHT = 46
+"""mm that are seen above and below the middle."""
+BAR = {
+    "n_labels": 2, "color": "black", "label_font_size": 14,
+    "position_x": 0.2, "position_y": 0.01, "width": 0.6, "height": 0.06,
+}  # fmt: skip
 FIBRES = {"endocardial_fibre", "epicardial_fibre"}
 SHOWN_FIBRES = 3000
 HALF_LENGTH, LIFT = 1.1, 0.3
@@ -51,8 +57,14 @@ def picture_atrium(atrium: Atrium, path: str | Path, fields: Sequence[str] = ("r
     picture_values(atrium, path, {name: atrium.arrays[name] for name in fields})
 
 
-def picture_values(atrium: Atrium, path: str | Path, values: dict[str, np.ndarray]) -> None:
-    """The same of any values on nodes or triangles."""
+def picture_values(
+    atrium: Atrium, path: str | Path, values: dict[str, np.ndarray], alike: bool = False
+) -> None:
+    """The same of any values on nodes or triangles; where they are `alike`, in the same colours."""
+    ends = np.array([[np.min(field), np.max(field)] for field in values.values()], float)
+    if alike:
+        ends[:] = ends[:, 0].min(), ends[:, 1].max()
+    ranges = [np.round(pair, _decimals(pair)) for pair in ends]
     pv = plotting(True)
     shape = (len(values), len(VIEWS))
     plotter = pv.Plotter(
@@ -65,20 +77,25 @@ def picture_values(atrium: Atrium, path: str | Path, values: dict[str, np.ndarra
         for column, (view, (towards, up)) in enumerate(VIEWS.items()):
             plotter.subplot(row, column)
             plotter.set_background("white")
-            _add(plotter, atrium, name, field)
+            _add(plotter, atrium, name, field, ranges[row], bar=column == 0)
             title = f"{name.replace('_', ' ')}, {view}"
             plotter.add_text(title, position="upper_edge", font_size=8, color="black")
             centre = atrium.points.mean(axis=0)
             eye = centre + 170 * np.array(towards)
             plotter.camera_position = [tuple(eye), tuple(centre), up]
             plotter.camera.parallel_projection = True
-            plotter.camera.parallel_scale = 42
+            plotter.camera.parallel_scale = HALF_HEIGHT
     with whole_file(path) as part:
         plotter.screenshot(str(part))
     plotter.close()
 
 
-def _add(plotter: "pv.Plotter", atrium: Atrium, name: str, field: np.ndarray) -> None:
+def _decimals(ends: np.ndarray) -> int:
+    """That three figures of a range have."""
+    return 2 - int(np.floor(np.log10(max(np.ptp(ends), 1e-9))))
+
+
+def _add(plotter: "pv.Plotter", atrium: Atrium, name: str, field, range_, bar: bool) -> None:
     import pyvista as pv
 
     mesh = pv.PolyData.from_regular_faces(atrium.points, atrium.triangles)
@@ -89,8 +106,12 @@ def _add(plotter: "pv.Plotter", atrium: Atrium, name: str, field: np.ndarray) ->
     mesh[name] = np.asarray(field, float)
     if name == "regions":
         looks |= {"cmap": list(COLOURS.values()), "clim": (0.5, len(COLOURS) + 0.5)}
+    elif name == "tissue":
+        looks |= {"cmap": "Set2"}
     else:
-        looks |= {"cmap": "Set2" if name == "tissue" else "turbo"}
+        looks |= {"cmap": "turbo", "clim": tuple(range_)}
+        # Bars of one title are one bar.
+        looks |= {"show_scalar_bar": bar, "scalar_bar_args": BAR | {"title": name}}
     plotter.add_mesh(mesh, scalars=name, **looks)
     for loop in atrium.openings.values():
         rim = np.append(loop, loop[0])
