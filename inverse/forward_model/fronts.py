@@ -5,6 +5,7 @@ makes fronts fast or slow: how far the tissue had recovered, whether the front w
 another one. All is relative to the range of the recording's potentials.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,13 +57,15 @@ class Fronts:
         patch, frame, seen = patch[kept], frame[kept], seen.only(kept)
         when = STEP * (frame + _share(levels, patch, frame))
         timed = np.ascontiguousarray(levels.T)
-        parts = [
-            *_speed(seen, portrait.dyads[patch]),
-            *_past(timed, patch, frame - BEFORE + seen.first),
-            _duration(timed, patch, frame),
-            *_company(when, patch, frame, timed.shape, portrait.neighbours),
-            np.minimum(when / LONGEST_REST, 1),
-        ]
+        with ThreadPoolExecutor(1) as beside:
+            speed = beside.submit(_speed, seen, portrait.dyads[patch])
+            others = [
+                *_past(timed, patch, frame - BEFORE + seen.first),
+                _duration(timed, patch, frame),
+                *_company(when, patch, frame, timed.shape, portrait.neighbours),
+                np.minimum(when / LONGEST_REST, 1),
+            ]
+            parts = [*speed.result(), *others]
         return Fronts(patch, np.stack(parts, axis=1).astype(np.float32))
 
 

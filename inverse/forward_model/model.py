@@ -27,7 +27,7 @@ from twin.simulation.leads import STANDARD
 
 SLOWEST, FASTEST = 50.0, 20_000.0
 """Hz"""
-BLOCK = 128
+BLOCK = 32
 """Frames that are turned into signals together: what they need stays in the processor's cache."""
 FARTHEST = 300.0
 """mV that no membrane's potential exceeds."""
@@ -89,7 +89,11 @@ class PreparedForward:
         evidence = self._evidence(shown, rate) if read else None
         # Far fewer numbers than the moments of every frame.
         weights = torch.from_numpy(self._weights(evidence).astype(np.float32))
-        signals = [(part - shown[0, 0]) @ weights.T for part in shown.split(BLOCK)]
+        taken = torch.empty(BLOCK, shown.shape[1])
+        signals = [
+            torch.sub(part, shown[0, 0], out=taken[: len(part)]) @ weights.T
+            for part in shown.split(BLOCK)
+        ]
         return ECG(torch.cat(signals).T.double().numpy(), rate, STANDARD)
 
     @torch.no_grad()
@@ -177,7 +181,7 @@ def _blocks(potentials: Tensor, frames: int) -> Iterator[tuple[np.ndarray, int]]
     of so many `frames`, and how many steps of it count. Each block begins with the last time of the
     one before, and lies where that one was."""
     count, points = len(potentials) // frames, potentials.shape[1]
-    block = torch.zeros(points, STEPS + 1)
+    block = torch.empty(points, STEPS + 1)
     for start in range(0, max(count - 1, 1), STEPS):
         part = potentials[start * frames : min(start + STEPS + 1, count) * frames]
         if frames > 1:
