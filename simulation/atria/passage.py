@@ -44,7 +44,8 @@ class Triangles(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Watch:
-    """The triangles that are watched, in parts for as many threads, and the patch of each."""
+    """The triangles that are watched, in parts for as many threads, and the patch of each; any
+    beyond these only fill up the last group."""
 
     patches: int
     patch: Int[np.ndarray, " watched"]
@@ -54,8 +55,9 @@ class Watch:
     def of(patches: Patches) -> "Watch":
         atrium, elements = patches.atrium, patches.elements
         every = -(-len(atrium.triangles) // WATCHED)
-        watched = np.arange(0, len(atrium.triangles), every)
-        watched = watched[: max(1, len(watched) // TOGETHER) * TOGETHER]
+        chosen = np.arange(0, len(atrium.triangles), every)
+        # The last group is filled up with triangles that are then not counted.
+        watched = np.resize(chosen, -(-len(chosen) // TOGETHER) * TOGETHER)
         corners = atrium.triangles[watched]
         a, b, _ = np.moveaxis(atrium.points[corners], 1, 0)
         first = (b - a) / np.linalg.norm(b - a, axis=1, keepdims=True)
@@ -66,7 +68,7 @@ class Watch:
         cuts = [np.array_split(_grouped(values), THREADS) for values in known]
         parts = [Triangles(*map(jnp.asarray, part)) for part in zip(*cuts, strict=True)]
         kept = tuple(part for part in parts if len(part.corners))
-        return Watch(patches.count, patches.of_triangle[watched], kept)
+        return Watch(patches.count, patches.of_triangle[chosen], kept)
 
     def passage(
         self, potentials: Float[np.ndarray, "points times"], interval: float
@@ -99,7 +101,7 @@ class Watch:
         """Of the parts of a recording that has so many steps."""
         if steps < 1:
             raise InputError("a recording of one frame or none is too short to tell speeds")
-        sums = np.sum(list(passing), axis=0, dtype=float)
+        sums = np.sum(list(passing), axis=0, dtype=float)[: len(self.patch)]
         found = [np.bincount(self.patch, column, self.patches) for column in sums.T]
         seen = np.maximum(np.bincount(self.patch, minlength=self.patches), 1) * steps
         return np.stack(found, axis=1) / seen[:, None]
@@ -107,8 +109,7 @@ class Watch:
 
 def _grouped(values: np.ndarray) -> np.ndarray:
     """Triangles last."""
-    together = min(TOGETHER, len(values))
-    return np.moveaxis(values.reshape(-1, together, *values.shape[1:]), 1, -1)
+    return np.moveaxis(values.reshape(-1, TOGETHER, *values.shape[1:]), 1, -1)
 
 
 @jax.jit

@@ -7,7 +7,7 @@ import pytest
 
 from twin.meshes.atrium import Atrium
 from twin.meshes.errors import InputError
-from twin.simulation.atria.passage import PASSAGE, STEPS, TOGETHER, WATCHED, Watch
+from twin.simulation.atria.passage import PASSAGE, STEPS, WATCHED, Watch
 from twin.simulation.atria.patches import Patches
 
 SPEED = 0.6
@@ -30,7 +30,6 @@ def plainly(patches, potentials):
     """`PASSAGE` as its words say, at the triangles that are watched."""
     triangles = patches.atrium.triangles
     watched = np.arange(0, len(triangles), -(-len(triangles) // WATCHED))
-    watched = watched[: len(watched) // TOGETHER * TOGETHER]
     values = potentials[triangles[watched]].astype(float)
     change = np.diff(values.mean(axis=1), axis=1) / 2
     middle = (values[..., 1:] + values[..., :-1]) / 2
