@@ -61,7 +61,7 @@ def picture_values(
     atrium: Atrium, path: str | Path, values: dict[str, np.ndarray], alike: bool = False
 ) -> None:
     """The same of any values on nodes or triangles; where they are `alike`, in the same colours."""
-    ends = np.array([[np.min(field), np.max(field)] for field in values.values()], float)
+    ends = np.array([[np.nanmin(field), np.nanmax(field)] for field in values.values()], float)
     if alike:
         ends[:] = ends[:, 0].min(), ends[:, 1].max()
     ranges = [np.round(pair, _decimals(pair)) for pair in ends]
