@@ -29,11 +29,12 @@ class Evidence:
         passage: Float[np.ndarray, "patches 8"],
         means: Float[np.ndarray, "patches times"],
         gradients: Float[np.ndarray, "patches 3 times"],
+        interval: float,
     ) -> "Evidence":
         """From `Watch.passage`, and what `Fronts` are told from."""
         with ThreadPoolExecutor(1) as beside:
             swings = beside.submit(swings_of, means)
-            fronts = Fronts.of(portrait, means, gradients)
+            fronts = Fronts.of(portrait, means, gradients, interval)
         known = np.concatenate([passage, swings.result()], axis=1).astype(np.float32)
         return Evidence(*map(torch.from_numpy, (known, fronts.patch, fronts.features)))
 

@@ -11,6 +11,7 @@ from twin.inverse.forward_model.portrait import AtrialPortrait
 from twin.meshes.errors import InputError
 from twin.meshes.progress import Progress, silent
 from twin.simulation.atria.cohort import AtrialCohort, StoredSubject, StoredTake
+from twin.simulation.atria.takes import INTERVAL
 from twin.simulation.lead_field import twelve_leads
 
 FLOOR = 0.1
@@ -99,4 +100,4 @@ def _evidence(portrait: AtrialPortrait, take: StoredTake) -> Evidence:
     means = take.means.astype(np.float32)
     gradients = take.moments[:, 0].astype(np.float32) * take.scale
     gradients /= portrait.areas[:, None, None]
-    return Evidence.of(portrait, take.passage, means, gradients)
+    return Evidence.of(portrait, take.passage, means, gradients, INTERVAL)

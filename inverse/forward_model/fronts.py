@@ -14,8 +14,6 @@ from jaxtyping import Bool, Float, Int
 from twin.inverse.forward_model.portrait import AtrialPortrait, Neighbours
 
 FEATURES = 18
-STEP = 2.0
-"""ms between frames."""
 LEVEL, EXCITED = 0.4, 0.15
 """Of the range: where a front is said to have come, and above which tissue is not at rest."""
 BEFORE, AFTER = 8, 9
@@ -45,9 +43,10 @@ class Fronts:
         portrait: AtrialPortrait,
         means: Float[np.ndarray, "patches times"],
         gradients: Float[np.ndarray, "patches 3 times"],
+        interval: float,
     ) -> "Fronts":
         """From the mean potential and the mean gradient of each patch, in the axes of the atrium,
-        every `STEP` ms."""
+        every `interval` ms."""
         low, high = np.quantile(means.ravel()[::SAMPLED], [0.03, 0.97])
         range_ = high - low + TINY
         levels = ((means - low) / range_).astype(np.float32)
@@ -55,13 +54,13 @@ class Fronts:
         seen = _Passing.of(levels, gradients, range_, patch, frame)
         kept = seen.whole
         patch, frame, seen = patch[kept], frame[kept], seen.only(kept)
-        when = STEP * (frame + _share(levels, patch, frame))
+        when = interval * (frame + _share(levels, patch, frame))
         timed = np.ascontiguousarray(levels.T)
         with ThreadPoolExecutor(1) as beside:
-            speed = beside.submit(_speed, seen, portrait.dyads[patch])
+            speed = beside.submit(_speed, seen, portrait.dyads[patch], interval)
             others = [
-                *_past(timed, patch, frame - BEFORE + seen.first),
-                _duration(timed, patch, frame),
+                *_past(timed, patch, frame - BEFORE + seen.first, interval),
+                _duration(timed, patch, frame, interval),
                 *_company(when, patch, frame, timed.shape, portrait.neighbours),
                 np.minimum(when / LONGEST_REST, 1),
             ]
@@ -115,19 +114,19 @@ def _share(levels, patch, frame) -> Float[np.ndarray, " fronts"]:
     return (LEVEL - before) / (after - before)
 
 
-def _speed(seen: _Passing, dyads: Float[np.ndarray, "fronts 3 3"]):
+def _speed(seen: _Passing, dyads: Float[np.ndarray, "fronts 3 3"], interval: float):
     """A front V(t - T) has the gradient -V' grad T: summed over its passing this is its slowness,
     however coarse the frames are. Beside it the quotient of rises and slopes, and how straight on
     it went."""
     rise = seen.rise
     weighed = seen.gradients * seen.during[..., None]
-    slowness = -STEP * weighed.sum(axis=1) / rise[:, None]
+    slowness = -interval * weighed.sum(axis=1) / rise[:, None]
     square = (slowness**2).sum(axis=1)
     squares = np.einsum("fmx,fmx->fm", weighed, weighed)
     slopes = np.sqrt(squares)
     along = np.einsum("fx,fxy,fy->f", slowness, dyads, slowness) / (square + 1e-9)
-    straight = np.sqrt(square) / (STEP * slopes.sum(axis=1) / rise + 1e-9)
-    rates = (seen.rises / STEP) ** 2
+    straight = np.sqrt(square) / (interval * slopes.sum(axis=1) / rise + 1e-9)
+    rates = (seen.rises / interval) ** 2
     quotient = (rates * squares).sum(axis=1) / ((squares * squares).sum(axis=1) + TINY)
     start = np.take_along_axis(seen.levels, seen.first[:, None], axis=1)[:, 0]
     return (
@@ -138,23 +137,23 @@ def _speed(seen: _Passing, dyads: Float[np.ndarray, "fronts 3 3"]):
     )  # fmt: skip
 
 
-def _past(levels: Float[np.ndarray, "times patches"], patch, first):
+def _past(levels: Float[np.ndarray, "times patches"], patch, first, interval: float):
     """How much of the time before it the tissue was excited, and how long it has been at rest."""
     excited = levels > EXCITED
     begin = np.maximum(first, 0)
-    remembered = _remembered(excited.astype(np.float32))[begin, :, patch].T
+    remembered = _remembered(excited.astype(np.float32), interval)[begin, :, patch].T
     frames = np.arange(len(levels), dtype=np.int32)[:, None]
     latest = np.maximum.accumulate(np.where(excited, frames, np.int32(-1)))
     before = latest[np.maximum(begin - 1, 0), patch]
-    rest = np.where(before < 0, LONGEST_REST, STEP * (begin - before))
-    return *remembered, np.log(rest + STEP) / 2, before < 0
+    rest = np.where(before < 0, LONGEST_REST, interval * (begin - before))
+    return *remembered, np.log(rest + interval) / 2, before < 0
 
 
 def _remembered(
-    excited: Float[np.ndarray, "times patches"],
+    excited: Float[np.ndarray, "times patches"], interval: float
 ) -> Float[np.ndarray, "times memories patches"]:
     """Before the first frame as much as usual."""
-    kept = np.exp(-STEP / np.array(MEMORIES, np.float32))[:, None]
+    kept = np.exp(-interval / np.array(MEMORIES, np.float32))[:, None]
     found = np.empty((len(excited), len(MEMORIES), excited.shape[1]), np.float32)
     found[0] = excited.mean(axis=0)
     gained = (1 - kept) * excited[:, None]
@@ -163,11 +162,11 @@ def _remembered(
     return found
 
 
-def _duration(levels: Float[np.ndarray, "times patches"], patch, frame):
+def _duration(levels: Float[np.ndarray, "times patches"], patch, frame, interval: float):
     frames = np.arange(len(levels), dtype=np.float32)[:, None]
     ends = np.where(levels > EXCITED, np.float32(np.inf), frames)
     ends = np.minimum.accumulate(ends[::-1])[::-1]
-    lasted = STEP * (ends[np.minimum(frame + 2, len(levels) - 1), patch] - frame)
+    lasted = interval * (ends[np.minimum(frame + 2, len(levels) - 1), patch] - frame)
     return np.log(np.minimum(lasted, LONGEST)) / 2
 
 

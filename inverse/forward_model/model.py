@@ -127,7 +127,8 @@ class PreparedForward:
         known = torch.cat([found[0][:, :1], *(part[:, 1:] for part in found)], dim=1)
         known = known.unflatten(0, (4, -1)).numpy()
         passage = self._watch.mean(passing, known.shape[2] - 1)
-        return Evidence.of(self.portrait, passage, known[0], known[1:].swapaxes(0, 1))
+        gradients = known[1:].swapaxes(0, 1)
+        return Evidence.of(self.portrait, passage, known[0], gradients, interval)
 
     @cached_property
     def _watch(self) -> Watch:
@@ -164,7 +165,11 @@ class PreparedForward:
             raise InputError(f"potentials are {shape}, expected times x {nodes:,} nodes")
         if not SLOWEST <= rate <= FASTEST:
             raise InputError(f"rate: {rate:g} Hz, expected {SLOWEST:g} to {FASTEST:g}")
-        low, high = (float(x) for x in torch.from_numpy(values).aminmax())
+        with warnings.catch_warnings():
+            # Of torch, that it could write to what is only to be read; nothing here does.
+            warnings.simplefilter("ignore", UserWarning)
+            shown = torch.from_numpy(values)
+        low, high = (float(x) for x in shown.aminmax())
         if not np.isfinite([low, high]).all():
             raise InputError("potentials: not all of them are finite numbers")
         if (largest := max(-low, high)) > FARTHEST:
@@ -173,7 +178,7 @@ class PreparedForward:
             )
         if 0 < largest < 1:
             raise InputError(f"potentials reach {largest:.2g}; expected mV, not V")
-        return torch.from_numpy(values)
+        return shown
 
 
 def _blocks(potentials: Tensor, frames: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -26,9 +26,9 @@ def portrait(patches):
     return AtrialPortrait.of(known, electrode_places(torso))
 
 
-def seen(patches, portrait, potentials):
+def seen(patches, portrait, potentials, interval=2.0):
     known = (patches.mean_weights @ potentials).reshape(4, patches.count, -1)
-    return Fronts.of(portrait, known[0], known[1:].swapaxes(0, 1))
+    return Fronts.of(portrait, known[0], known[1:].swapaxes(0, 1), interval)
 
 
 def beat(since, lasts=120.0):
@@ -64,6 +64,18 @@ def _within(normals):
     """The direction of y within each patch."""
     way = np.array([0, 1.0, 0]) - normals[:, 1:2] * normals
     return way / np.linalg.norm(way, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("interval", [1.0, 3.0])
+def test_frames_at_another_distance_tell_the_same_speed(patches, portrait, interval):
+    usual = seen(patches, portrait, beat(plane(patches, np.arange(-20, 340, 2.0))))
+    times = np.arange(-20, 340, interval)
+    other = seen(patches, portrait, beat(plane(patches, times)), interval)
+    both, at, there = np.intersect1d(usual.patch, other.patch, return_indices=True)
+    assert len(both) > 0.9 * patches.count
+    apart = other.features[there] - usual.features[at]
+    assert np.median(np.abs(apart[:, SLOWNESS])) < 0.1
+    assert np.median(np.abs(apart[:, REST])) < 0.1
 
 
 def test_scaled_potentials_tell_the_same(patches, portrait):
